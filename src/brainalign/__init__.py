@@ -1,0 +1,1 @@
+"""Replications of the research on aligning Transformers with human brains."""

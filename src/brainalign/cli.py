@@ -1,0 +1,224 @@
+"""The command `brainalign`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from brainalign.datasets.catalogue import ChecksumError, MissingDataError
+from brainalign.runs.errors import BookError, ChapterFailedError, UsageError
+from brainalign.runs.parameters import DEFAULT_PROFILE
+from brainalign.runs.progress import chapter_progress
+from brainalign.runs.registry import CHAPTERS, get_chapter
+from brainalign.runs.store import Run, RunStore
+
+app = typer.Typer(
+    help="Rerun the chapters of the book with parameters of your own, and build the book from the runs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ChapterName = Annotated[str, typer.Argument(metavar="CHAPTER", help="Short name of a chapter; see: brainalign list")]
+Profile = Annotated[str, typer.Option(help="Named set of parameters: default, or smoke for a quick trial.")]
+ParameterValues = Annotated[
+    list[str] | None,
+    typer.Option("--parameter", "-p", metavar="NAME VALUE", help="Set a parameter; may be given several times."),
+]
+
+
+@app.command("list")
+def list_chapters() -> None:
+    """List the chapters and their latest runs."""
+    store = RunStore()
+    table = Table("chapter", "part", "asks", "latest run", box=None, pad_edge=False)
+    for chapter in CHAPTERS:
+        runs = store.good_runs(chapter.name)
+        latest = f"{runs[0].manifest.run_id}, {runs[0].manifest.started[:10]}" if runs else "none yet"
+        table.add_row(chapter.name, chapter.part, chapter.title, latest)
+    _console().print(table)
+
+
+@app.command()
+def params(chapter: ChapterName) -> None:
+    """Show the parameters of a chapter: name, type, default, bounds, help."""
+    parameters = get_chapter(chapter).parameters
+    table = Table("name", "type", "default", "bounds", "help", box=None, pad_edge=False)
+    for info in parameters.describe():
+        table.add_row(*(Text(text) for text in (info.name, info.type, info.default, info.bounds, info.help)))
+    console = _console()
+    console.print(table)
+    for profile, values in parameters.profiles.items():
+        changed = ", ".join(f"{name} = {value}" for name, value in values.items()) or "the defaults above"
+        console.print(Text(f"profile {profile}: {changed}"))
+
+
+@app.command()
+def run(
+    chapter: ChapterName,
+    parameter: ParameterValues = None,
+    profile: Profile = DEFAULT_PROFILE,
+    force: Annotated[bool, typer.Option("--force", help="Execute even when nothing has changed.")] = False,
+    cell_timeout: Annotated[int | None, typer.Option(min=1, help="Seconds after which a cell counts as hanging.")] = None,
+) -> None:
+    """Run a chapter, or reuse the run that has the same code, parameters, data and versions."""
+    from brainalign.runs.execution import run_chapter  # papermill is slow to import
+
+    found = get_chapter(chapter)
+    console = _console()
+    with chapter_progress(console, 1) as progress:
+        outcome = run_chapter(
+            found,
+            _split(parameter or []),
+            profile=profile,
+            force=force,
+            cell_timeout=cell_timeout,
+            on_start=lambda reasons: progress.start(found.name, reasons),
+            on_cell=progress.cell,
+        )
+        progress.finish(found.name, outcome)
+    _show_results(console, outcome.run)
+    console.print(Text(f"notebook: {_short(outcome.run.folder / 'notebook.ipynb')}"))
+
+
+@app.command()
+def show(run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning, or a chapter's name.")]) -> None:
+    """Show a run: parameters, key, versions, hardware, results."""
+    console, found = _console(), RunStore().open(run)
+    manifest = found.manifest
+    table = Table(show_header=False, box=None, pad_edge=False)
+    gpus = ", ".join(manifest.hardware["gpus"]) or "no GPU"
+    rows = {
+        "run": f"{found.name} ({manifest.status})",
+        "executed": f"{manifest.started}, {manifest.seconds:.1f} s, {manifest.peak_memory_bytes / 2**20:.0f} MiB at most",
+        "repeat": manifest.command,
+        "profile": manifest.profile,
+        "parameters": ", ".join(f"{name} = {json.dumps(value)}" for name, value in manifest.parameters.items()),
+        "key": manifest.key,
+        "source": f"{len(manifest.key_parts['source'])} modules, commit {manifest.commit or 'unknown'}",
+        "data": ", ".join(f"{item['file']} ({item['sha256'][:12]})" for item in manifest.data),
+        "versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
+        "hardware": f"{manifest.hardware['processor']}, {manifest.hardware['cores']} cores, {gpus}",
+        "folder": _short(found.folder),
+    }
+    for name, text in rows.items():
+        table.add_row(name, Text(text))
+    console.print(table)
+    if manifest.error:
+        _show_error(console, found)
+    _show_results(console, found)
+
+
+@app.command()
+def book(
+    profile: Profile = DEFAULT_PROFILE,
+    output: Annotated[Path | None, typer.Option(help="Folder for the pages; by default _build/html.")] = None,
+    save_pairs: Annotated[
+        bool, typer.Option("--save-pairs", help="Also write the executed notebooks into notebooks/, to be committed.")
+    ] = False,
+) -> None:
+    """Run every chapter, or reuse its run, build the book's pages, and check them."""
+    from brainalign.runs.book import build_book, run_chapters, save_executed_pairs
+
+    console = _console()
+    with chapter_progress(console, len(CHAPTERS)) as progress:
+        outcomes = run_chapters(CHAPTERS, profile=profile, progress=progress)
+    failed = [outcome for outcome in outcomes if outcome.failure]
+    for outcome in failed:
+        _show_error(console, outcome.failure)
+    if failed:
+        _stderr().print(Text(f"{len(failed)} of {len(outcomes)} chapters failed; the earlier book was left as it was."))
+        raise typer.Exit(1)
+    if save_pairs:
+        save_executed_pairs(outcomes)
+    with console.status("building the pages"):
+        index = build_book(outcomes, output)
+    console.print(Text(f"The book is ready. Open it with a browser: {index.as_uri()}"))
+    console.print(Text(f"or serve it: python -m http.server --directory {_short(index.parent)}"))
+
+
+def main() -> None:
+    """Run the command line; errors of the user become one plain message and exit code 2, others exit code 1."""
+    try:
+        app(args=_join_pairs(sys.argv[1:]))
+    except UsageError as error:
+        _fail(str(error), 2)
+    except (MissingDataError, ChecksumError, BookError) as error:
+        _fail(str(error), 1)
+    except ChapterFailedError as error:
+        _show_error(_stderr(), error.run)
+        sys.exit(1)
+
+
+def _join_pairs(arguments: list[str]) -> list[str]:
+    """Turn ``-p NAME VALUE`` (as papermill has it) into ``-p NAME=VALUE``, which the option parser can read."""
+    joined, rest = [], list(arguments)
+    while rest:
+        word = rest.pop(0)
+        joined.append(word)
+        if word in ("-p", "--parameter") and rest:
+            name = rest.pop(0)
+            joined.append(f"{name}={rest.pop(0)}" if "=" not in name and rest else name)
+    return joined
+
+
+def _split(pairs: list[str]) -> dict[str, Any]:
+    values = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            msg = f"'-p {pair}' has no value; write -p NAME VALUE."
+            raise UsageError(msg)
+        values[name] = value
+    return values
+
+
+def _console() -> Console:
+    # Away from a terminal (a log, a pipe) lines must not be wrapped to 80 columns.
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def _stderr() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _fail(message: str, code: int) -> None:
+    _stderr().print(Text(f"brainalign: {message}"))
+    sys.exit(code)
+
+
+def _show_error(console: Console, run: Run) -> None:
+    error = run.manifest.error or {}
+    where = f" in cell [{error['cell']}]" if error.get("cell") else ""
+    console.print(Text(f"{run.manifest.chapter} failed{where}: {error.get('kind')}: {error.get('text')}"))
+    if error.get("source"):
+        console.print(Panel(Text(error["source"]), title="the cell", title_align="left"))
+    if error.get("traceback"):
+        console.print(Text("\n".join(error["traceback"].splitlines()[-12:])))
+    console.print(Text(f"manifest: {_short(run.folder / 'manifest.json')}"))
+
+
+def _show_results(console: Console, run: Run) -> None:
+    scalars = {name: value for name, value in run.results().items() if not isinstance(value, list | dict)}
+    if not scalars:
+        return
+    table = Table("result", "value", box=None, pad_edge=False)
+    for name, value in scalars.items():
+        table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
+    console.print(table)
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""The catalogue of files, and brains and models read from it as arrays."""
+
+from brainalign.datasets.catalogue import ChecksumError, MissingDataError
+from brainalign.datasets.connectomes import (
+    GROUPS,
+    NETWORKS,
+    PARCELS,
+    Connectome,
+    load_hcp_connectome,
+    schaefer_networks,
+)
+from brainalign.datasets.published import published_icn_profiles
+
+__all__ = [
+    "GROUPS",
+    "NETWORKS",
+    "PARCELS",
+    "ChecksumError",
+    "Connectome",
+    "MissingDataError",
+    "load_hcp_connectome",
+    "published_icn_profiles",
+    "schaefer_networks",
+]

@@ -1,0 +1,153 @@
+"""Sphinx directives of the book: where a page's numbers come from, the status of all chapters, parameter tables."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from brainalign.runs.chapter import Chapter
+from brainalign.runs.keys import compute_key
+from brainalign.runs.pages import page_record
+from brainalign.runs.registry import CHAPTERS, get_chapter
+
+_ORIGINS = {
+    "fresh": "executed for this build",
+    "reused": "reused: nothing it depends on had changed",
+    "committed": "as committed, not executed for this build",
+}
+
+
+class _MarkdownDirective(SphinxDirective):
+    """A directive whose content is Markdown made by `lines`."""
+
+    def lines(self) -> list[str]:
+        """Markdown of the content, one line an entry."""
+        raise AttributeError  # every subclass has its own
+
+    def run(self) -> list[nodes.Node]:
+        """Parse the Markdown in place."""
+        container = nodes.container()
+        self.state.nested_parse(StringList(self.lines(), self.get_source_info()[0]), self.content_offset, container)
+        return container.children
+
+    def record(self, docname: str) -> dict[str, Any]:
+        """Record of a page's run; the page is rebuilt when its notebook changes."""
+        path = Path(self.env.srcdir) / f"{docname}.ipynb"
+        self.env.note_dependency(str(path))
+        found = page_record(nbformat.read(path, as_version=4)) if path.is_file() else None
+        if found is None:
+            msg = f"{docname}.ipynb was not made by a run; make it with: brainalign book --save-pairs"
+            raise self.error(msg)
+        return found
+
+
+class RunRecord(_MarkdownDirective):
+    """``{run-record}``: at the end of a chapter, how its outputs came about."""
+
+    def lines(self) -> list[str]:
+        """Two columns: what, and its value."""
+        record = self.record(self.env.docname)
+        gpus = ", ".join(record["hardware"]["gpus"]) or "no GPU"
+        rows = [
+            ("executed", f"{_day(record)}, in {record['seconds']:.0f} s; {_origin(record)}"),
+            ("parameters", _parameters(record)),
+            ("repeat with", f"`{record['command']}`"),
+            ("on", f"{record['hardware']['processor']}, {record['hardware']['cores']} cores, {gpus}"),
+            ("with", _versions(record)),
+            ("data", _data(record)),
+            ("run", f"`{record['run_id']}`, source {record['commit'] or 'unknown'}"),
+        ]
+        return [":::{dropdown} How the numbers on this page were made", *_table(("", ""), rows), ":::"]
+
+
+class BookStatus(_MarkdownDirective):
+    """``{book-status}``: all chapters, when and how each was executed."""
+
+    def lines(self) -> list[str]:
+        """One row a chapter."""
+        rows = []
+        for chapter in CHAPTERS:
+            record = self.record(chapter.docname)
+            gpus = ", ".join(record["hardware"]["gpus"]) or "no GPU"
+            memory = f"{record['peak_memory_bytes'] / 2**20:.0f} MiB"
+            rows.append(
+                (
+                    f"[{chapter.title}](/{chapter.docname}.ipynb)",
+                    _day(record),
+                    f"{record['seconds']:.0f} s, {memory}",
+                    record["profile"],
+                    _origin(record),
+                    _freshness(chapter, record),
+                    f"{record['hardware']['processor']}, {record['hardware']['cores']} cores, {gpus}",
+                )
+            )
+        head = ("chapter", "executed", "time, memory", "parameters", "in this book", "against the code", "hardware")
+        versions = {name: number for c in CHAPTERS for name, number in self.record(c.docname)["versions"].items()}
+        return [*_table(head, rows), "", "## Versions", "", *_table(("package", "version"), versions.items())]
+
+
+class ParameterTable(_MarkdownDirective):
+    """``{parameter-table} CHAPTER``: name, type, default, bounds and help of a chapter's parameters."""
+
+    required_arguments = 1
+
+    def lines(self) -> list[str]:
+        """One row a parameter."""
+        infos = get_chapter(self.arguments[0]).parameters.describe()
+        rows = [(f"`{i.name}`", i.type, f"`{i.default}`", _escape(i.bounds), i.help) for i in infos]
+        return _table(("name", "type", "default", "bounds", "meaning"), rows)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directives with Sphinx."""
+    app.add_directive("run-record", RunRecord)
+    app.add_directive("book-status", BookStatus)
+    app.add_directive("parameter-table", ParameterTable)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    return lines + [f"| {' | '.join(row)} |" for row in rows]
+
+
+def _escape(text: str) -> str:
+    return html.escape(text).replace("|", "\\|")
+
+
+def _day(record: dict[str, Any]) -> str:
+    return record["started"].replace("T", " ").replace("+00:00", " UTC")
+
+
+def _origin(record: dict[str, Any]) -> str:
+    return _ORIGINS[record.get("origin", "committed")]
+
+
+def _parameters(record: dict[str, Any]) -> str:
+    changed = ", ".join(f"`{name} = {json.dumps(value)}`" for name, value in record["changed_parameters"].items())
+    return f"profile {record['profile']}: {changed or 'all at their defaults'}"
+
+
+def _versions(record: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+
+
+def _data(record: dict[str, Any]) -> str:
+    files = {item["file"].split("/")[0]: item["licence"] for item in record["data"]}
+    return "; ".join(f"{name} ({licence})" for name, licence in files.items())
+
+
+def _freshness(chapter: Chapter, record: dict[str, Any]) -> str:
+    parameters = chapter.parameters.from_values(chapter.name, record["parameters"])
+    if compute_key(chapter, parameters).digest == record["key"]:
+        return "up to date"
+    return "made with earlier code, data or versions"

@@ -1,0 +1,200 @@
+"""Parameters of a chapter: names, types, bounds and help, checked before anything runs."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from brainalign.datasets.catalogue import FILE_REFERENCE, catalogue
+from brainalign.runs.errors import UsageError, unknown
+
+DEFAULT_PROFILE = "default"
+
+
+@dataclass(frozen=True)
+class ParameterInfo:
+    """What there is to know about one parameter.
+
+    Attributes
+    ----------
+    name, type, default, bounds, help : str
+        As shown to the user; `bounds` is empty where every value of the type is allowed.
+    """
+
+    name: str
+    type: str
+    default: str
+    bounds: str
+    help: str
+
+
+class ChapterParameters(BaseModel):
+    """Base of every chapter's parameters. A chapter adds fields, profiles and the data it reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {DEFAULT_PROFILE: {}}
+    """Named sets of values that differ from the defaults."""
+
+    def data(self) -> tuple[str, ...]:
+        """Entries of the catalogue, or ``file:`` references, that a run with these parameters reads."""
+        return ()
+
+    @classmethod
+    def from_values(cls, chapter: str, values: Mapping[str, Any], *, profile: str = DEFAULT_PROFILE) -> Self:
+        """Validate values given by a user on top of a profile.
+
+        Parameters
+        ----------
+        chapter : str
+            Name of the chapter, for the error's text.
+        values : mapping
+            Values by parameter name; text is converted to the parameter's type.
+        profile : str
+            Named set that the values are put on top of.
+
+        Returns
+        -------
+        ChapterParameters
+
+        Raises
+        ------
+        UsageError
+            Unknown profile or name (the nearest one is given), or a value that is not allowed (what was given, what
+            is allowed).
+        """
+        if profile not in cls.profiles:
+            raise unknown("profile", profile, cls.profiles, owner=chapter)
+        for name in values:
+            if name not in cls.model_fields:
+                raise unknown("parameter", name, cls.model_fields, owner=chapter)
+        try:
+            return cls(**{**cls.profiles[profile], **values})
+        except ValidationError as error:
+            raise UsageError(_explain(cls, chapter, error)) from None
+
+    @classmethod
+    def from_notebook(cls, namespace: Mapping[str, Any]) -> Self:
+        """Validate the values of a chapter's parameter cell.
+
+        Parameters
+        ----------
+        namespace : mapping
+            The notebook's ``globals()``.
+
+        Raises
+        ------
+        UsageError
+            A parameter is missing from the cell, or its value is not allowed.
+        """
+        missing = [name for name in cls.model_fields if name not in namespace]
+        if missing:
+            msg = f"the parameter cell does not define {', '.join(missing)}."
+            raise UsageError(msg)
+        return cls.from_values("this chapter", {name: namespace[name] for name in cls.model_fields})
+
+    @classmethod
+    def describe(cls) -> list[ParameterInfo]:
+        """Name, type, default, bounds and help of every parameter, in order."""
+        schema = cls.model_json_schema()["properties"]
+        return [
+            ParameterInfo(
+                name,
+                _type_name(field.annotation),
+                json.dumps(field.default),
+                _bounds(schema[name]),
+                field.description or "",
+            )
+            for name, field in cls.model_fields.items()
+        ]
+
+    def changed(self) -> dict[str, Any]:
+        """Values that differ from the defaults."""
+        return {
+            name: value
+            for name, value in self.model_dump().items()
+            if value != type(self).model_fields[name].default
+        }
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td><code>{info.name}</code></td><td>{html.escape(json.dumps(getattr(self, info.name)))}</td>"
+            f"<td>{html.escape(info.help)}</td></tr>"
+            for info in self.describe()
+        )
+        return f"<table><thead><tr><th>parameter</th><th>value</th><th>meaning</th></tr></thead>{rows}</table>"
+
+
+def _from_text(value: Any) -> Any:
+    """Read ``100,200`` or ``[100, 200]``, as typed on a command line, as a list."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value if value.lstrip().startswith("[") else f"[{value}]")
+    except json.JSONDecodeError:
+        return [part.strip() for part in value.split(",")]
+
+
+FromText = BeforeValidator(_from_text)
+"""Marks a list parameter that may be given as text."""
+
+
+def _known_model(reference: str) -> str:
+    if reference.startswith(FILE_REFERENCE):
+        # Below the user's home with ~, so that no user name enters a manifest.
+        home = f"{FILE_REFERENCE}{Path.home()}"
+        return reference.replace(home, f"{FILE_REFERENCE}~") if reference.startswith(home) else reference
+    models = [name for name, entry in catalogue().items() if entry.kind == "model"]
+    if reference not in models:
+        msg = f"{', '.join(models)}, or {FILE_REFERENCE}FOLDER for one of your own"
+        raise ValueError(msg)
+    return reference
+
+
+ModelReference = Annotated[str, AfterValidator(_known_model)]
+"""A model by name, or ``file:FOLDER``."""
+
+
+def _type_name(annotation: Any) -> str:
+    if get_origin(annotation) is Annotated:
+        return _type_name(get_args(annotation)[0])
+    if get_origin(annotation) is Literal:
+        return type(get_args(annotation)[0]).__name__
+    if get_origin(annotation) in (list, tuple):
+        return f"list of {_type_name(get_args(annotation)[0])}"
+    return annotation.__name__
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    parts = []
+    if "enum" in schema:
+        parts.append(" | ".join(map(str, schema["enum"])))
+    for key, sign in (("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("exclusiveMaximum", "<")):
+        if key in schema:
+            parts.append(f"{sign} {schema[key]}")
+    if "items" in schema and (inner := _bounds(schema["items"])):
+        parts.append(f"each {inner}")
+    if schema.get("minItems"):
+        parts.append(f"at least {schema['minItems']}")
+    return ", ".join(parts)
+
+
+def _explain(cls: type[ChapterParameters], chapter: str, error: ValidationError) -> str:
+    infos = {info.name: info for info in cls.describe()}
+    lines = []
+    for problem in error.errors():
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        if name not in infos:
+            lines.append(problem["msg"].removeprefix("Value error, "))
+            continue
+        # A validator of our own says what is allowed; otherwise type and bounds do.
+        own = problem["msg"].removeprefix("Value error, ") if problem["type"] == "value_error" else ""
+        allowed = own or f"{infos[name].type} {infos[name].bounds}".strip()
+        lines.append(f"{chapter}: {name} = {problem['input']!r} is not allowed; allowed is {allowed}.")
+    return "\n".join(lines)

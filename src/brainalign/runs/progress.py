@@ -1,0 +1,80 @@
+"""Progress of chapters: a bar in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from brainalign.runs.execution import Outcome
+
+
+class ChapterProgress:
+    """Shows which chapter and cell is being executed.
+
+    Parameters
+    ----------
+    console : Console
+        Where to write.
+    bars : Progress
+        Bars; drawn only in a terminal.
+    n_chapters : int
+        Number of chapters in all.
+    """
+
+    def __init__(self, console: Console, bars: Progress, n_chapters: int) -> None:
+        self._console, self._bars = console, bars
+        self._chapters = bars.add_task("chapters", total=n_chapters, visible=n_chapters > 1)
+        self._cells = bars.add_task("cells", total=None, visible=False)
+
+    def start(self, chapter: str, reasons: list[str]) -> None:
+        """Say that a chapter is executed, and why."""
+        self._say(f"{chapter}: executing ({'; '.join(reasons)})")
+        self._bars.reset(self._cells, description=chapter, total=None, visible=True)
+
+    def cell(self, done: int, total: int) -> None:
+        """Say that a cell is finished."""
+        self._bars.update(self._cells, completed=done, total=total)
+
+    def finish(self, chapter: str, outcome: Outcome) -> None:
+        """Say how a chapter ended."""
+        manifest = outcome.run.manifest
+        how = (
+            f"reused run {manifest.run_id} of {manifest.started} (nothing it depends on has changed)"
+            if outcome.reused
+            else f"done in {manifest.seconds:.1f} s, run {manifest.run_id}"
+        )
+        self._end(f"{chapter}: {how}")
+
+    def failed(self, chapter: str, text: str) -> None:
+        """Say that a chapter failed, or was not executed, and why."""
+        self._end(f"{chapter}: {text}")
+
+    def _end(self, line: str) -> None:
+        self._say(line)
+        self._bars.update(self._cells, visible=False)
+        self._bars.advance(self._chapters)
+
+    def _say(self, line: str) -> None:
+        self._console.print(Text(line))
+
+
+@contextmanager
+def chapter_progress(console: Console, n_chapters: int) -> Iterator[ChapterProgress]:
+    """Progress display for the duration of a block.
+
+    Parameters
+    ----------
+    console : Console
+        Where to write.
+    n_chapters : int
+        Number of chapters that will be run.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        yield ChapterProgress(console, bars, n_chapters)

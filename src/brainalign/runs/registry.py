@@ -1,0 +1,39 @@
+"""All chapters, in the order of the book."""
+
+from __future__ import annotations
+
+from brainalign.runs.chapter import Chapter
+from brainalign.runs.chapters.head import HeadParameters
+from brainalign.runs.chapters.topology import TopologyParameters
+from brainalign.runs.errors import unknown
+
+CHAPTERS: tuple[Chapter, ...] = (
+    Chapter(
+        name="head",
+        stem="01_head",
+        title="One attention head as a brain network, step by step",
+        part="I. Topological alignment",
+        parameters=HeadParameters,
+    ),
+    Chapter(
+        name="topology",
+        stem="02_topology",
+        title="Does a language model's attention lie where brain networks lie?",
+        part="I. Topological alignment",
+        parameters=TopologyParameters,
+    ),
+)
+
+
+def get_chapter(name: str) -> Chapter:
+    """A chapter by its short name.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name; the text gives the nearest one.
+    """
+    for chapter in CHAPTERS:
+        if chapter.name == name:
+            return chapter
+    raise unknown("chapter", name, [chapter.name for chapter in CHAPTERS])

@@ -1,0 +1,117 @@
+"""The space of similarities to brain networks, and a model's score in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Space:
+    """Principal axes of head-to-network similarities.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_networks,)
+        Centre of the heads that the space was fitted on.
+    axes : ndarray of shape (n_components, n_networks)
+        Principal axes. The first is turned so that its loadings sum to a positive number: to the right means more
+        similar to the networks.
+    explained : ndarray of shape (n_components,)
+        Share of the variance along each axis, from 0 to 1.
+    """
+
+    mean: NDArray[np.float64]
+    axes: NDArray[np.float64]
+    explained: NDArray[np.float64]
+
+    def project(self, similarities: ArrayLike) -> NDArray[np.float64]:
+        """Coordinates of heads.
+
+        Parameters
+        ----------
+        similarities : array_like of shape (..., n_networks)
+            What `icn_similarity` returned.
+
+        Returns
+        -------
+        ndarray of shape (..., n_components)
+        """
+        return (np.asarray(similarities, dtype=np.float64) - self.mean) @ self.axes.T
+
+
+def fit_space(
+    similarities: ArrayLike, *, weights: ArrayLike | None = None, n_components: int = 2
+) -> Space:
+    """Fit the space on the heads of one or several models.
+
+    Parameters
+    ----------
+    similarities : array_like of shape (..., n_networks)
+        Similarities of all heads that shall span the space; leading axes are flattened.
+    weights : array_like of shape (...), optional
+        How much every head counts, for example less for the heads of a model that has many. Equal by default, as in
+        the study.
+    n_components : int
+        Number of axes.
+
+    Returns
+    -------
+    Space
+
+    Raises
+    ------
+    ValueError
+        With fewer heads than axes + 1, or weights that are negative, all zero or of another shape.
+
+    References
+    ----------
+    Chen et al. 2025, arXiv:2510.24342: principal components of the unscaled similarities of all heads. The weights are
+    ours.
+    """
+    table = np.asarray(similarities, dtype=np.float64)
+    table = table.reshape(-1, table.shape[-1])
+    if len(table) <= n_components:
+        msg = f"{n_components} axes need at least {n_components + 1} heads: got {len(table)}."
+        raise ValueError(msg)
+    shares = _shares(weights, len(table))
+    mean = shares @ table
+    centred = (table - mean) * np.sqrt(shares)[:, None]
+    _, spreads, axes = np.linalg.svd(centred, full_matrices=False)
+    axes = axes[:n_components]
+    # The sign of a principal axis is arbitrary; fix it, or a score would change its meaning from run to run.
+    signs = np.where(axes.sum(axis=1) < 0, -1.0, 1.0)
+    return Space(mean, axes * signs[:, None], spreads[:n_components] ** 2 / np.sum(spreads**2))
+
+
+def _shares(weights: ArrayLike | None, n_heads: int) -> NDArray[np.float64]:
+    shares = np.ones(n_heads) if weights is None else np.asarray(weights, dtype=np.float64).ravel()
+    if len(shares) != n_heads or (shares < 0).any() or shares.sum() == 0:
+        msg = f"weights must be {n_heads} non-negative numbers, one a head, not all zero: got {len(shares)}."
+        raise ValueError(msg)
+    return shares / shares.sum()
+
+
+def alignment_scores(projections: ArrayLike) -> pd.Series:
+    """Scores of one model from where its heads lie.
+
+    Parameters
+    ----------
+    projections : array_like of shape (..., n_components)
+        Coordinates of the model's heads; only the first axis counts.
+
+    Returns
+    -------
+    Series with entries ``sum``, ``mean``, ``median``
+        ``sum`` is the published score; it grows with the number of heads. All may have either sign; larger is closer
+        to the networks.
+
+    References
+    ----------
+    Chen et al. 2025, arXiv:2510.24342: the sum over a model's heads of the centred first component.
+    """
+    first = np.asarray(projections, dtype=np.float64)[..., 0].ravel()
+    return pd.Series({"sum": first.sum(), "mean": first.mean(), "median": np.median(first)})
