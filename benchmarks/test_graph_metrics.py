@@ -110,9 +110,7 @@ def test_graph_metrics(benchmark, capsys):
     )
     with capsys.disabled():
         print(f"\n{N_GRAPHS} graphs of {N_NODES} nodes, best of {STARTS} starts; processor time per graph:")
-        print(
-            f"{1e3 * ours:.2f} ms; networkx, python-louvain {1e3 * theirs:.0f} ms; ratio {theirs / ours:.0f}"
-        )
+        print(f"{1e3 * ours:.2f} ms; networkx, python-louvain {1e3 * theirs:.0f} ms; ratio {theirs / ours:.0f}")
         print(f"peak memory of the process before the reference ran: {peak:.2f} GB")
     assert_array_less(1e3 * ours, MOST_MILLISECONDS_PER_GRAPH)
     assert_array_less(LEAST_RATIO, theirs / ours)

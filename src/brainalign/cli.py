@@ -67,7 +67,9 @@ def run(
     parameter: ParameterValues = None,
     profile: Profile = DEFAULT_PROFILE,
     force: Annotated[bool, typer.Option("--force", help="Execute even when nothing has changed.")] = False,
-    cell_timeout: Annotated[int | None, typer.Option(min=1, help="Seconds after which a cell counts as hanging.")] = None,
+    cell_timeout: Annotated[
+        int | None, typer.Option(min=1, help="Seconds after which a cell counts as hanging.")
+    ] = None,
 ) -> None:
     """Run a chapter, or reuse the run that has the same code, parameters, data and versions."""
     from brainalign.runs.execution import run_chapter  # papermill is slow to import
@@ -90,7 +92,9 @@ def run(
 
 
 @app.command()
-def show(run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning, or a chapter's name.")]) -> None:
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning, or a chapter's name.")],
+) -> None:
     """Show a run: parameters, key, versions, hardware, results."""
     console, found = _console(), RunStore().open(run)
     manifest = found.manifest

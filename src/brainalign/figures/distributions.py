@@ -37,7 +37,7 @@ def show_null_comparison(
         for ax in axes.ravel()[len(values) :]:
             ax.axis("off")
         for ax, (name, value) in zip(axes.ravel(), values.items(), strict=False):
-            ax.hist(null[name], bins=20, color=MUTED, alpha=0.6, label=null_label)
+            ax.hist(null[name], bins=10, color=MUTED, alpha=0.7, label=null_label)
             ax.axvline(value, color=ACCENT, lw=2.2, label="trained")
             ax.set(title=name.replace("_", " "), yticks=[])
             ax.locator_params(axis="x", nbins=4)

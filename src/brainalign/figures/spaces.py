@@ -61,16 +61,16 @@ def show_space(
     with house_style():
         figure, ax = plt.subplots(figsize=(WIDTH, 4.8))
         ax.scatter(*null.T, s=2, color=MUTED, alpha=0.25, rasterized=True)
-        ax.contour(
-            envelope.x, envelope.y, envelope.density, levels=[envelope.level], colors=["black"], linestyles="--"
-        )
+        ax.contour(envelope.x, envelope.y, envelope.density, levels=[envelope.level], colors=["black"], linestyles="--")
         points = ax.scatter(*heads.T, c=layers, cmap=SEQUENTIAL, s=42, edgecolor="white", linewidth=0.6, zorder=3)
         for (_, (x, y)), color, marker in zip(networks.iterrows(), NETWORK_COLORS, NETWORK_MARKERS, strict=False):
             ax.scatter(x, y, color=color, marker=marker, s=90, edgecolor="white", linewidth=1, zorder=4)
         figure.colorbar(points, ax=ax, label="layer", ticks=np.unique(layers), shrink=0.8)
         shares = [f"axis {number} ({share:.0%} of the variance)" for number, share in enumerate(explained, 1)]
         ax.set(xlabel=shares[0], ylabel=shares[1])
-        figure.legend(handles=_legend(networks, envelope, null_label), loc="outside lower center", ncols=4, frameon=False)
+        figure.legend(
+            handles=_legend(networks, envelope, null_label), loc="outside lower center", ncols=4, frameon=False
+        )
     return figure
 
 

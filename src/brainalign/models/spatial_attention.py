@@ -52,6 +52,22 @@ class SpatialAttention:
         """Width of one head."""
         return self.query.shape[-1]
 
+    def head(self, layer: int, head: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """W_Q and W_K of one head, each of shape (d, head_dim).
+
+        Raises
+        ------
+        ValueError
+            When the model has no such layer or head.
+        """
+        if not (0 <= layer < self.n_layers and 0 <= head < self.n_heads):
+            msg = (
+                f"{self.model} has no head {head} in layer {layer}: layers go from 0 to {self.n_layers - 1}, "
+                f"heads from 0 to {self.n_heads - 1}."
+            )
+            raise ValueError(msg)
+        return self.query[layer, head], self.key[layer, head]
+
 
 def spatial_attention(model: str = "minilm", *, max_positions: int = 50) -> SpatialAttention:
     """Positions, W_Q and W_K of a model, read tensor by tensor; no other weight is loaded.

@@ -81,7 +81,7 @@ class BookStatus(_MarkdownDirective):
             memory = f"{record['peak_memory_bytes'] / 2**20:.0f} MiB"
             rows.append(
                 (
-                    f"[{chapter.title}](/{chapter.docname}.ipynb)",
+                    f"[{chapter.name}](/{chapter.docname}.ipynb)",
                     _day(record),
                     f"{record['seconds']:.0f} s, {memory}",
                     record["profile"],

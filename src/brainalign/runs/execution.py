@@ -197,6 +197,7 @@ def _papermill(
             cwd=str(project_root()),
             execution_timeout=cell_timeout,
             on_cell=on_cell,
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # a notice about TCP on every start
         )
     finally:
         source.unlink()
@@ -321,5 +322,7 @@ def _clean_notebook(folder: Path) -> NotebookNode | None:
 def _cell_seconds(notebook: NotebookNode | None) -> list[float]:
     if notebook is None:
         return []
-    durations = (cell.metadata.get("papermill", {}).get("duration") for cell in notebook.cells if cell.cell_type == "code")
+    durations = (
+        cell.metadata.get("papermill", {}).get("duration") for cell in notebook.cells if cell.cell_type == "code"
+    )
     return [round(duration, 3) for duration in durations if duration is not None]

@@ -120,6 +120,7 @@ def hardware() -> dict[str, Any]:
 
 def source_commit() -> str | None:
     """Commit of the project's source; None where it is not a git checkout."""
+
     def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", "-C", str(project_root()), *arguments], capture_output=True, text=True, check=True, timeout=10
@@ -134,8 +135,12 @@ def source_commit() -> str | None:
 
 def scrub(text: str) -> str:
     """Remove folders of this machine from a text: a manifest and a page must not tell who made them."""
-    replacements = ((str(Path(sys.prefix).resolve()), "<environment>"), (sys.prefix, "<environment>"),
-                    (str(project_root()), "<project>"), (str(Path.home()), "~"))
+    replacements = (
+        (str(Path(sys.prefix).resolve()), "<environment>"),
+        (sys.prefix, "<environment>"),
+        (str(project_root()), "<project>"),
+        (str(Path.home()), "~"),
+    )
     for folder, stand_in in replacements:
         if len(folder) > 1:
             text = text.replace(folder, stand_in)

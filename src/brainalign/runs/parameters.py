@@ -70,10 +70,10 @@ class ChapterParameters(BaseModel):
             is allowed).
         """
         if profile not in cls.profiles:
-            raise unknown("profile", profile, cls.profiles, owner=chapter)
+            raise unknown(kind="profile", given=profile, known=cls.profiles, owner=chapter)
         for name in values:
             if name not in cls.model_fields:
-                raise unknown("parameter", name, cls.model_fields, owner=chapter)
+                raise unknown(kind="parameter", given=name, known=cls.model_fields, owner=chapter)
         try:
             return cls(**{**cls.profiles[profile], **values})
         except ValidationError as error:
@@ -117,9 +117,7 @@ class ChapterParameters(BaseModel):
     def changed(self) -> dict[str, Any]:
         """Values that differ from the defaults."""
         return {
-            name: value
-            for name, value in self.model_dump().items()
-            if value != type(self).model_fields[name].default
+            name: value for name, value in self.model_dump().items() if value != type(self).model_fields[name].default
         }
 
     def _repr_html_(self) -> str:
@@ -128,7 +126,8 @@ class ChapterParameters(BaseModel):
             f"<td>{html.escape(info.help)}</td></tr>"
             for info in self.describe()
         )
-        return f"<table><thead><tr><th>parameter</th><th>value</th><th>meaning</th></tr></thead>{rows}</table>"
+        head = "<thead><tr><th>parameter</th><th>value</th><th>meaning</th></tr></thead>"
+        return f"<table class='parameters'>{head}{rows}</table>"
 
 
 def _from_text(value: Any) -> Any:

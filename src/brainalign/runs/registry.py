@@ -36,4 +36,4 @@ def get_chapter(name: str) -> Chapter:
     for chapter in CHAPTERS:
         if chapter.name == name:
             return chapter
-    raise unknown("chapter", name, [chapter.name for chapter in CHAPTERS])
+    raise unknown(kind="chapter", given=name, known=[chapter.name for chapter in CHAPTERS])

@@ -11,9 +11,7 @@ EPS = 1e-5
 """Smallest edge weight after rescaling, and distance of the largest from 1 (the study's value)."""
 
 
-def attention_logits(
-    positions: ArrayLike, query: ArrayLike, key: ArrayLike, *, bias: ArrayLike | None = None
-) -> Array:
+def attention_logits(positions: ArrayLike, query: ArrayLike, key: ArrayLike, *, bias: ArrayLike | None = None) -> Array:
     r"""How strongly every position asks for every other one, before the softmax.
 
     Parameters
@@ -48,7 +46,11 @@ def attention_logits(
     P, W_Q, W_K = (np.asarray(array, dtype=np.float64) for array in (positions, query, key))
     _check_heads(P, W_Q, W_K)
     logits = (P @ W_Q) @ np.swapaxes(P @ W_K, -1, -2)
-    return logits if bias is None else logits + np.asarray(bias, dtype=np.float64)
+    if bias is None:
+        return logits
+    bias = np.asarray(bias, dtype=np.float64)
+    _check_finite("bias", bias)
+    return logits + bias
 
 
 def row_softmax(logits: ArrayLike) -> Array:
@@ -159,6 +161,10 @@ def _check_heads(P: Array, W_Q: Array, W_K: Array) -> None:
         )
         raise ValueError(msg)
     for name, array in (("positions", P), ("query", W_Q), ("key", W_K)):
-        if not np.isfinite(array).all():
-            msg = f"{name} holds {np.count_nonzero(~np.isfinite(array))} values that are not finite."
-            raise ValueError(msg)
+        _check_finite(name, array)
+
+
+def _check_finite(name: str, array: Array) -> None:
+    if not np.isfinite(array).all():
+        msg = f"{name} holds {np.count_nonzero(~np.isfinite(array))} values that are not finite."
+        raise ValueError(msg)

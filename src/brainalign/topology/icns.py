@@ -43,7 +43,6 @@ def icn_graph(connectivity: ArrayLike) -> NDArray[np.float64]:
     Chen et al. 2025, arXiv:2510.24342 (code release, notebook ``brain-process``).
     """
     weights = _checked(connectivity)
-    np.fill_diagonal(weights, 0.0)
     weights[weights < 0] = 0.0
     present = weights > 0
     exponentials = np.where(present, np.exp(weights), 0.0)
@@ -98,6 +97,7 @@ def _checked(connectivity: ArrayLike) -> NDArray[np.float64]:
     if weights.ndim != 2 or weights.shape[0] != weights.shape[1] or weights.shape[0] < 3:
         msg = f"connectivity must be a square matrix of at least 3 parcels: got shape {weights.shape}."
         raise ValueError(msg)
+    np.fill_diagonal(weights, 0.0)  # first, because after Fisher's transformation it is infinite
     if not np.isfinite(weights).all():
         msg = f"connectivity holds {np.count_nonzero(~np.isfinite(weights))} values that are not finite."
         raise ValueError(msg)

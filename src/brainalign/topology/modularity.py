@@ -161,9 +161,7 @@ def draw_seeds(starts: int, generator: np.random.Generator | None) -> np.ndarray
         raise TypeError(message)
     n_starts = operator.index(starts)
     if n_starts < 1:
-        message = (
-            f"starts must be 1 or more: got {n_starts}. 8 is a good choice; more starts find slightly more."
-        )
+        message = f"starts must be 1 or more: got {n_starts}. 8 is a good choice; more starts find slightly more."
         raise ValueError(message)
     return generator.integers(0, 2**64, size=n_starts, dtype=np.uint64)
 

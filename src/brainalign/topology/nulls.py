@@ -141,6 +141,12 @@ def compare_with_null(value: float, null: ArrayLike) -> NullComparison:
     Returns
     -------
     NullComparison
+        ``z`` is not a number when all null values are equal.
+
+    Raises
+    ------
+    ValueError
+        With fewer than 2 null values, or a value that is not finite.
 
     Notes
     -----
@@ -152,8 +158,13 @@ def compare_with_null(value: float, null: ArrayLike) -> NullComparison:
     if null.size < 2:
         msg = f"a null distribution needs at least 2 values: got {null.size}."
         raise ValueError(msg)
+    # A missing number is on neither side of any other: it would come out as the most extreme value.
+    if not np.isfinite(value) or not np.isfinite(null).all():
+        missing = np.count_nonzero(~np.isfinite(null))
+        msg = f"only finite values compare: the value is {value}, {missing} null values are not finite."
+        raise ValueError(msg)
     tail = min(np.count_nonzero(null >= value), np.count_nonzero(null <= value))
-    sd = null.std(ddof=1)
+    sd = null.std(ddof=1) if np.ptp(null) > 0 else 0.0  # equal values: rounding would leave a tiny sd
     z = (value - null.mean()) / sd if sd > 0 else np.nan
     p = min(1.0, 2 * (1 + tail) / (1 + null.size))
     return NullComparison(float(value), float(null.mean()), float(sd), float(z), float(p))

@@ -153,9 +153,7 @@ def _as_doubles(graphs: ArrayLike) -> np.ndarray:
         graphs = (tensor.double() if tensor.is_floating_point() else tensor).numpy()
     array = np.asarray(graphs)
     if array.dtype.kind not in "fiub":
-        message = (
-            f"graphs must hold real numbers: got entries of type {array.dtype}. Convert them to float first."
-        )
+        message = f"graphs must hold real numbers: got entries of type {array.dtype}. Convert them to float first."
         raise TypeError(message)
     # Writable, because the compiled functions would otherwise be compiled once more for read-only arrays.
     return np.require(array, np.float64, ["C", "A", "W"])

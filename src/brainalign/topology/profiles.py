@@ -69,11 +69,11 @@ def standardize_profiles(profiles: Profiles) -> NDArray[np.float64]:
         When the five metrics of a profile are all equal.
     """
     array = as_profiles(profiles)
-    spread = array.std(axis=-1, keepdims=True)
-    if (spread == 0).any():
-        msg = f"{np.count_nonzero(spread == 0)} profiles have five equal metrics and so no shape to compare."
+    flat = np.ptp(array, axis=-1) == 0  # not std == 0: the mean of five equal numbers may be off by one bit
+    if flat.any():
+        msg = f"{np.count_nonzero(flat)} profiles have five equal metrics and so no shape to compare."
         raise ValueError(msg)
-    return (array - array.mean(axis=-1, keepdims=True)) / spread
+    return (array - array.mean(axis=-1, keepdims=True)) / array.std(axis=-1, keepdims=True)
 
 
 def icn_similarity(profiles: Profiles, icns: Profiles) -> NDArray[np.float64]:

@@ -43,9 +43,7 @@ class Space:
         return (np.asarray(similarities, dtype=np.float64) - self.mean) @ self.axes.T
 
 
-def fit_space(
-    similarities: ArrayLike, *, weights: ArrayLike | None = None, n_components: int = 2
-) -> Space:
+def fit_space(similarities: ArrayLike, *, weights: ArrayLike | None = None, n_components: int = 2) -> Space:
     """Fit the space on the heads of one or several models.
 
     Parameters

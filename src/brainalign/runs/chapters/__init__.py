@@ -1,1 +1,1 @@
-"""One module a chapter: its parameters. A chapter imports its own module only, so that its run key depends on no other."""
+"""One module a chapter: its parameters. A chapter imports its own module only, so that its key depends on no other."""
