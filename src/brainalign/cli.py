@@ -67,9 +67,7 @@ def run(
     parameter: ParameterValues = None,
     profile: Profile = DEFAULT_PROFILE,
     force: Annotated[bool, typer.Option("--force", help="Execute even when nothing has changed.")] = False,
-    cell_timeout: Annotated[
-        int | None, typer.Option(min=1, help="Seconds after which a cell counts as hanging.")
-    ] = None,
+    cell_timeout: Annotated[int | None, typer.Option(min=1, help="Seconds after which a cell is stopped.")] = None,
 ) -> None:
     """Run a chapter, or reuse the run that has the same code, parameters, data and versions."""
     from brainalign.runs.execution import run_chapter  # papermill is slow to import
@@ -102,7 +100,7 @@ def show(
     gpus = ", ".join(manifest.hardware["gpus"]) or "no GPU"
     rows = {
         "run": f"{found.name} ({manifest.status})",
-        "executed": f"{manifest.started}, {manifest.seconds:.1f} s, {manifest.peak_memory_bytes / 2**20:.0f} MiB at most",
+        "executed": f"{manifest.started}, {manifest.seconds:.1f} s, peak {manifest.peak_memory_bytes / 2**20:.0f} MiB",
         "repeat": manifest.command,
         "profile": manifest.profile,
         "parameters": ", ".join(f"{name} = {json.dumps(value)}" for name, value in manifest.parameters.items()),
@@ -139,7 +137,9 @@ def book(
     for outcome in failed:
         _show_error(console, outcome.failure)
     if failed:
-        _stderr().print(Text(f"{len(failed)} of {len(outcomes)} chapters failed; the earlier book was left as it was."))
+        _console(stderr=True).print(
+            Text(f"{len(failed)} of {len(outcomes)} chapters failed; the earlier book was left as it was.")
+        )
         raise typer.Exit(1)
     if save_pairs:
         save_executed_pairs(outcomes)
@@ -158,7 +158,7 @@ def main() -> None:
     except (MissingDataError, ChecksumError, BookError) as error:
         _fail(str(error), 1)
     except ChapterFailedError as error:
-        _show_error(_stderr(), error.run)
+        _show_error(_console(stderr=True), error.run)
         sys.exit(1)
 
 
@@ -185,17 +185,14 @@ def _split(pairs: list[str]) -> dict[str, Any]:
     return values
 
 
-def _console() -> Console:
+def _console(*, stderr: bool = False) -> Console:
     # Away from a terminal (a log, a pipe) lines must not be wrapped to 80 columns.
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=not sys.stdout.isatty())
-
-
-def _stderr() -> Console:
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=None if terminal else 200, highlight=False, soft_wrap=not terminal)
 
 
 def _fail(message: str, code: int) -> None:
-    _stderr().print(Text(f"brainalign: {message}"))
+    _console(stderr=True).print(Text(f"brainalign: {message}"))
     sys.exit(code)
 
 

@@ -118,7 +118,7 @@ def imported_modules(cells: Iterable[str]) -> set[str]:
 
 @cache
 def _import_graph() -> grimp.ImportGraph:
-    return grimp.build_graph("brainalign", cache_dir=None)
+    return grimp.build_graph("brainalign", cache_dir=None, exclude_type_checking_imports=True)
 
 
 def _imported_names(cell: str) -> list[str]:
