@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from brainalign.datasets.catalogue import ChecksumError, MissingDataError
+from brainalign.datasets.catalogue import ChecksumError
 from brainalign.runs.errors import BookError, ChapterFailedError, UsageError
 from brainalign.runs.parameters import DEFAULT_PROFILE
 from brainalign.runs.progress import chapter_progress
@@ -155,7 +155,7 @@ def main() -> None:
         app(args=_join_pairs(sys.argv[1:]))
     except UsageError as error:
         _fail(str(error), 2)
-    except (MissingDataError, ChecksumError, BookError) as error:
+    except (FileNotFoundError, ChecksumError, BookError) as error:
         _fail(str(error), 1)
     except ChapterFailedError as error:
         _show_error(_console(stderr=True), error.run)

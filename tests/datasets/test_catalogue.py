@@ -71,9 +71,7 @@ def test_files_from_outside_are_pinned_to_a_version_and_a_checksum():
 
 def test_files_of_an_entry_come_with_label_checksum_and_licence():
     found = files_of("minilm")
-    assert_array_equal(
-        [file.label for file in found], ["minilm/model/model.safetensors", "minilm/model/config.json"]
-    )
+    assert_array_equal([file.label for file in found], ["minilm/model/model.safetensors", "minilm/model/config.json"])
     assert_array_equal([file.sha256 for file in found], [file.sha256 for file in entry("minilm").files])
     assert_array_equal([file.licence for file in found], ["Apache-2.0"] * 2)
 
@@ -120,9 +118,7 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch):
 
 def test_a_missing_file_of_the_project_is_mended_by_git(monkeypatch):
     monkeypatch.setattr(module, "catalogue", lambda: {"toy": make_entry()})
-    message = (
-        "toy: the file model/weights.bin is missing from the project. Mend it with: git checkout -- data"
-    )
+    message = "toy: the file model/weights.bin is missing from the project. Mend it with: git checkout -- data"
     with pytest.raises(MissingDataError, match=re.escape(message)):
         locate("toy", "model/weights.bin")
 

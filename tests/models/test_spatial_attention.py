@@ -62,7 +62,8 @@ DECODER = {
     "decoder_num_hidden_layers": 2,
     "decoder_intermediate_size": 8,
 }
-# Class, configuration, number of positions (text: rows without padding; pictures: 16 patches and class tokens).
+# Class, configuration, number of positions (text: rows without padding; pictures: 16 patches and class
+# tokens).
 MODELS = {
     "BERT": (BertModel, BertConfig(**TEXT), ROWS),
     "BERT with head": (BertForMaskedLM, BertConfig(**TEXT), ROWS),
@@ -89,7 +90,7 @@ SELF_ATTENTION = {
 
 
 def build(cls, config):
-    """A model whose heads differ clearly: the initial weights of the library make all attention nearly flat."""
+    """A model whose heads differ clearly; with the initial weights of the library all attention is flat."""
     config._attn_implementation = "eager"  # the other implementations return no attention
     model = cls(config).eval()
     generator = torch.Generator().manual_seed(0)

@@ -168,6 +168,9 @@ def _mark(page: NotebookNode, origin: str) -> NotebookNode:
 
 
 def _refuse_foreign_folder(output: Path) -> None:
+    if output.is_file():
+        msg = f"{output} is a file; it would be replaced. Name a folder."
+        raise BookError(msg)
     if output.exists() and any(output.iterdir()) and not (output / "searchindex.js").exists():
         msg = f"{output} holds files that are not a built book; it would be replaced. Name another folder."
         raise BookError(msg)

@@ -39,6 +39,8 @@ def check_pages(html: Path, pages: Sequence[str]) -> list[str]:
         text, pictures without alt text, links and pictures that lead nowhere, anything fetched from the network, and
         reports of failed executions.
     """
+    _parse.cache_clear()  # a book built again has other pages under the same names
+    _anchors.cache_clear()
     problems = [f"{name}: the page is missing" for name in pages if not (html / f"{name}.html").is_file()]
     reports = sorted((html / "reports").rglob("*.err.log")) if (html / "reports").is_dir() else []
     problems += [f"{report.name}: a notebook failed while the book was built" for report in reports]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import threading
 import time
@@ -33,6 +34,7 @@ from brainalign.runs.store import NOTEBOOK, Run, RunStore
 OnCell = Callable[[int, int], None]
 """Called after every cell with the number of finished cells and of all cells."""
 
+_TEXT_MIMES = ("text/plain", "text/html", "text/markdown")  # not images: their letters are no words
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -132,22 +134,37 @@ def _execute(
     on_cell: OnCell | None,
 ) -> Run:
     folder = store.new_folder(chapter.name, key)
+    try:
+        manifest = _measure(chapter, parameters, key, profile, folder, cell_timeout, on_cell)
+        return store.commit(folder, manifest)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)  # interrupted, or its data is gone: nothing was measured
+        raise
+
+
+def _measure(
+    chapter: Chapter,
+    parameters: ChapterParameters,
+    key: RunKey,
+    profile: str,
+    folder: Path,
+    cell_timeout: int | None,
+    on_cell: OnCell | None,
+) -> Manifest:
     started, clock = now(), time.monotonic()
     error, memory = None, _PeakMemory()
     try:
         with _kernel_environment(folder), memory:
             _papermill(chapter, parameters, folder, cell_timeout, on_cell)
-        error = _undeclared_data(folder, parameters)
     except PapermillExecutionError as raised:
         error = _describe_cell_error(raised)
     except Exception as raised:  # a dead kernel or a timeout: the run failed, and the manifest has to say so
         error = {"kind": type(raised).__name__, "text": scrub(str(raised)), "cell": None, "source": "", "traceback": ""}
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)  # interrupted by the user: nothing was measured
-        raise
+    undeclared = _undeclared_data(folder, parameters)
+    error = error or undeclared
     notebook = _clean_notebook(folder)
     data = [file for reference in parameters.data() for file in files_of(reference)]
-    manifest = Manifest(
+    return Manifest(
         run_id=key.digest[:12],
         key=key.digest,
         key_parts=key.__dict__,
@@ -168,12 +185,11 @@ def _execute(
         commit=source_commit(),
         command=repeat_command(chapter, parameters),
     )
-    return store.commit(folder, manifest)
 
 
 def repeat_command(chapter: Chapter, parameters: ChapterParameters) -> str:
     """Command line that asks for the same run."""
-    changed = (f" -p {name} '{_as_text(value)}'" for name, value in parameters.changed().items())
+    changed = (f" -p {name} {shlex.quote(_as_text(value))}" for name, value in parameters.changed().items())
     return f"brainalign run {chapter.name}{''.join(changed)}"
 
 
@@ -314,7 +330,11 @@ def _clean_notebook(folder: Path) -> NotebookNode | None:
             if output.output_type == "stream":
                 output.text = scrub(output.text)
             elif output.output_type == "error":
+                output.evalue = scrub(output.evalue)
                 output.traceback = [scrub(line) for line in output.traceback]
+            else:
+                texts = {mime: text for mime, text in output.data.items() if mime.endswith(_TEXT_MIMES)}
+                output.data.update({mime: scrub(text) for mime, text in texts.items()})
     nbformat.write(notebook, path)
     return notebook
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -97,7 +98,7 @@ def imported_modules(cells: Iterable[str]) -> set[str]:
     Parameters
     ----------
     cells : iterable of str
-        Python code. Cells with a syntax that only notebooks know count as importing nothing.
+        Python code. Lines with a command that only notebooks know (``%`` or ``!``) count as importing nothing.
 
     Returns
     -------
@@ -110,10 +111,12 @@ def imported_modules(cells: Iterable[str]) -> set[str]:
         module = name if name in graph.modules else name.rpartition(".")[0]
         if module in graph.modules:
             wanted |= {module} | graph.find_upstream_modules(module)
-    # Importing a.b.c runs a and a.b as well.
-    packages = {name.rsplit(".", depth)[0] for name in wanted for depth in range(1, name.count(".") + 1)}
-    with_their_imports = {m for package in packages for m in graph.find_upstream_modules(package)}
-    return wanted | packages | with_their_imports
+    while True:
+        # Importing a.b.c runs a and a.b as well, and what these import runs the packages that it lies in.
+        packages = {name.rsplit(".", depth)[0] for name in wanted for depth in range(1, name.count(".") + 1)} - wanted
+        if not packages:
+            return wanted
+        wanted |= packages.union(*(graph.find_upstream_modules(package) for package in packages))
 
 
 @cache
@@ -122,17 +125,23 @@ def _import_graph() -> grimp.ImportGraph:
 
 
 def _imported_names(cell: str) -> list[str]:
-    try:
-        tree = ast.parse(cell)
-    except SyntaxError:
-        return []
     names = []
-    for node in ast.walk(tree):
+    for node in ast.walk(_parse(cell)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names += [f"{node.module}.{alias.name}" for alias in node.names]
     return [name for name in names if name.split(".")[0] == "brainalign"]
+
+
+def _parse(cell: str) -> ast.Module:
+    # As it stands first: a line of plain Python may begin with % too.
+    for text in (cell, re.sub(r"^([ \t]*)[%!].*$", r"\1pass", cell, flags=re.MULTILINE)):
+        try:
+            return ast.parse(text)
+        except SyntaxError:
+            continue
+    return ast.Module([], [])
 
 
 def _source_checksums(modules: Iterable[str]) -> dict[str, str]:

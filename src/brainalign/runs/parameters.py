@@ -147,8 +147,8 @@ FromText = BeforeValidator(_from_text)
 def _known_model(reference: str) -> str:
     if reference.startswith(FILE_REFERENCE):
         # Below the user's home with ~, so that no user name enters a manifest.
-        home = f"{FILE_REFERENCE}{Path.home()}"
-        return reference.replace(home, f"{FILE_REFERENCE}~") if reference.startswith(home) else reference
+        folder, home = Path(reference.removeprefix(FILE_REFERENCE)), Path.home()
+        return f"{FILE_REFERENCE}{'~' / folder.relative_to(home)}" if folder.is_relative_to(home) else reference
     models = [name for name, entry in catalogue().items() if entry.kind == "model"]
     if reference not in models:
         msg = f"{', '.join(models)}, or {FILE_REFERENCE}FOLDER for one of your own"

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from brainalign.datasets.locations import project_root
 from brainalign.runs.errors import UsageError
 from brainalign.runs.keys import RunKey
-from brainalign.runs.manifest import Manifest
+from brainalign.runs.manifest import SCHEMA_VERSION, Manifest
 from brainalign.runs.recording import RESULTS
 
 MANIFEST = "manifest.json"
@@ -93,6 +93,7 @@ class RunStore:
         if found:
             msg = f"'{name}' names {len(found)} runs: {', '.join(run.name for run in found)}. Give more digits."
         else:
+            runs.sort(key=lambda run: run.manifest.started, reverse=True)
             latest = ", ".join(run.name for run in runs[:5]) or "none yet; make one with: brainalign run CHAPTER"
             msg = f"there is no run '{name}'. The latest are: {latest}."
         raise UsageError(msg)
@@ -131,6 +132,9 @@ class RunStore:
         if folder.name.startswith(".") or not path.is_file():
             return None
         try:
-            return Run(folder, Manifest.model_validate_json(path.read_text(encoding="utf-8")))
+            manifest = Manifest.model_validate_json(path.read_bytes())
         except ValidationError:
             return None  # written by another version: not ours to trust, not ours to delete
+        parts = {field.name for field in fields(RunKey)}
+        readable = manifest.schema_version == SCHEMA_VERSION and set(manifest.key_parts) == parts
+        return Run(folder, manifest) if readable else None

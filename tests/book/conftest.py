@@ -1,0 +1,66 @@
+"""The book as committed, built once into a temporary folder, and a browser to look at it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from brainalign.runs.book import build_book, committed_outcomes
+from brainalign.runs.registry import CHAPTERS
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class _QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Say nothing: the output belongs to the tests."""
+
+
+@pytest.fixture(scope="session")
+def html(tmp_path_factory) -> Path:
+    """Folder of the built pages."""
+    return build_book(committed_outcomes(CHAPTERS), tmp_path_factory.mktemp("book") / "html").parent
+
+
+@pytest.fixture(scope="session")
+def address(html) -> Iterator[str]:
+    """Where the pages are served, on this machine only."""
+    handler = functools.partial(_QuietHandler, directory=str(html))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium of the system."""
+    path = os.environ.get("BRAINALIGN_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        reason = (
+            "THE BOOK WAS NOT LOOKED AT: no Chromium found. Install one (Debian: apt-get install chromium), or name it "
+            "in BRAINALIGN_CHROMIUM."
+        )
+        if os.environ.get("BRAINALIGN_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield opened
+        opened.close()

@@ -1,0 +1,92 @@
+"""The built pages, without a browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+
+from brainalign.datasets.locations import project_root
+from brainalign.runs.book import pages_of_toc
+from brainalign.runs.book_checks import check_pages
+from brainalign.runs.registry import CHAPTERS
+
+PAGES = pages_of_toc(project_root() / "_toc.yml")
+pages = pytest.mark.parametrize("page", PAGES)
+
+
+def article(html, page):
+    return BeautifulSoup((html / f"{page}.html").read_text(encoding="utf-8"), "html.parser").find("article")
+
+
+def test_table_of_contents_lists_every_prose_page():
+    prose = {f"book/{path.stem}" for path in (project_root() / "book").glob("*.md")}
+    assert prose <= set(PAGES)
+
+
+def test_pages_are_sound(html):
+    assert check_pages(html, PAGES) == []
+
+
+@pages
+def test_page_has_one_title_and_says_something(html, page):
+    content = article(html, page)
+    assert len(content.find_all("h1")) == 1
+    assert len(content.get_text().split()) > 40
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+def test_chapter_page_shows_numbers_and_how_they_were_made(html, chapter):
+    content = article(html, chapter.docname)
+    text = content.get_text()
+    assert "How the numbers on this page were made" in text
+    assert f"brainalign run {chapter.name}" in text
+    assert not re.search(r"\bnan\b|\{glue", text)
+    assert len(content.find_all("figure")) >= 3
+    assert len(content.find_all("figcaption")) == len(content.find_all("figure"))
+    assert "Solution" in text
+
+
+def test_status_page_lists_every_chapter_with_versions(html):
+    text = article(html, "book/status").get_text()
+    for chapter in CHAPTERS:
+        assert chapter.name in text
+    assert "as committed, not executed for this build" in text
+    assert re.search(r"numpy\s+2\.", text)
+
+
+def test_parameter_page_lists_every_parameter(html):
+    text = article(html, "book/parameters").get_text()
+    for chapter in CHAPTERS:
+        for info in chapter.parameters.describe():
+            assert info.name in text
+            assert info.help in text
+
+
+def test_commands_on_the_pages_exist(html):
+    from typer.main import get_command
+
+    from brainalign.cli import app
+
+    known = set(get_command(app).commands)
+    shown = {
+        command
+        for page in PAGES
+        for code in article(html, page).find_all(["code", "pre"])
+        for command in re.findall(r"\bbrainalign ([a-z]+)", code.get_text())
+    }
+    assert shown
+    assert shown <= known
+
+
+def test_make_targets_on_the_pages_exist(html):
+    makefile = (project_root() / "Makefile").read_text(encoding="utf-8")
+    shown = {
+        target
+        for page in PAGES
+        for code in article(html, page).find_all(["code", "pre"])
+        for target in re.findall(r"^make ([a-z]+)", code.get_text(), re.MULTILINE)
+    }
+    assert {"book", "test"} <= shown
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in shown)

@@ -1,0 +1,31 @@
+"""What all tests share: no hub, no network, and a tree that is left as it was found."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+ROOT = Path(__file__).parents[1]
+
+
+def _untracked() -> set[str] | None:
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "--others", "--exclude-standard"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return set(listed.stdout.splitlines()) if listed.returncode == 0 else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tree_is_left_clean():
+    before = _untracked()
+    yield
+    if before is not None:
+        left_behind = _untracked() - before
+        assert not left_behind, f"the tests left behind: {sorted(left_behind)}"

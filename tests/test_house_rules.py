@@ -1,0 +1,70 @@
+"""Rules that hold for the whole tree."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess:
+    return subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def tracked_files() -> list[Path]:
+    listed = run("git", "ls-files")
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("command", [("ruff", "check"), ("ruff", "format", "--check"), ("lint-imports", "--no-cache")])
+def test_linters_are_content(command):
+    done = run(BIN / command[0], *command[1:])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_installed_versions_are_the_locked_ones():
+    locked = {
+        line.split("==")[0]: line.split("==")[1].split(";")[0].strip()
+        for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+        if "==" in line.split("#")[0] and ";" not in line
+    }
+    assert len(locked) > 100
+    assert {name: version(name) for name in locked} == locked
+
+
+def test_torch_and_torchvision_fit_together():
+    """A torchvision built for another torch imports, and fails at the first operator of its own."""
+    import torch
+    from torchvision.ops import nms
+
+    boxes = torch.tensor([[0.0, 0.0, 2.0, 2.0], [0.0, 0.0, 2.0, 2.1], [5.0, 5.0, 6.0, 6.0]])
+    assert nms(boxes, torch.tensor([0.9, 0.8, 0.7]), 0.5).tolist() == [0, 2]
+
+
+def test_conda_environment_installs_the_same_lock():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    pip = next(item["pip"] for item in environment["dependencies"] if isinstance(item, dict))
+    assert pip == ["-r requirements.lock", "--editable ."]
+
+
+def test_repository_stays_small():
+    sizes = {path: path.stat().st_size for path in tracked_files()}
+    assert sum(sizes.values()) < 80e6
+    large = {str(path.relative_to(ROOT)) for path, size in sizes.items() if size > 2e6}
+    assert large == set()
+
+
+def test_citation_file_is_readable():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == version("brainalign")
+    assert {"title", "authors", "license", "message", "cff-version"} <= set(citation)
+    assert f"## {citation['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
