@@ -7,8 +7,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# Without a database: it would be left behind. Without a deadline: the first call of a compiled function is slow.
+settings.register_profile("house", database=None, deadline=None)
+settings.load_profile("house")
+
 ROOT = Path(__file__).parents[1]
 
 

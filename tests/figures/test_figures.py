@@ -39,12 +39,17 @@ def legend_texts(figure):
     return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
-def test_house_style_is_undone_even_after_an_error():
-    before = dict(mpl.rcParams)
-    with pytest.raises(RuntimeError, match="on purpose"), house_style():
+def draw_badly():
+    with house_style():
         assert mpl.rcParams["axes.titlesize"] == 10
         msg = "on purpose"
         raise RuntimeError(msg)
+
+
+def test_house_style_is_undone_even_after_an_error():
+    before = dict(mpl.rcParams)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        draw_badly()
     assert dict(mpl.rcParams) == before
 
 

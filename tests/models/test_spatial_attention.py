@@ -310,3 +310,16 @@ def test_a_missing_or_spoilt_folder(folder):
     with pytest.raises(MissingDataError, match=r"there is no folder .*none\. Give the folder"):
         spatial_attention(f"file:{folder}/none")
     assert not issubclass(MissingDataError, ChecksumError)
+
+
+@pytest.mark.parametrize(
+    ("heads", "message"),
+    [(None, r"config\.json gives num_attention_heads = None"), (5, r"5 heads do not divide the \d+ columns of ")],
+)
+def test_a_head_count_that_is_missing_or_does_not_fit_is_refused(tmp_path, heads, message):
+    build(*MODELS["BERT"][:2]).save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**config, "num_attention_heads": heads}), encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        spatial_attention(f"file:{tmp_path}")

@@ -29,9 +29,7 @@ def attention_graph(n_nodes, logit_sd, seed, *, diagonal=0.0):
 
 def sparse_graph(n_nodes, density, seed):
     generator = np.random.default_rng(seed)
-    edges = generator.uniform(size=(n_nodes, n_nodes)) * (
-        generator.uniform(size=(n_nodes, n_nodes)) < density
-    )
+    edges = generator.uniform(size=(n_nodes, n_nodes)) * (generator.uniform(size=(n_nodes, n_nodes)) < density)
     return np.triu(edges) + np.triu(edges, 1).T
 
 
@@ -48,9 +46,7 @@ def python_louvain_modularity(graph):
 # Both plain heads and heads whose nodes attend to themselves, up to nearly all the weight on the diagonal.
 HEADS = [
     attention_graph(40, logit_sd, seed, diagonal=diagonal)
-    for seed, (logit_sd, diagonal) in enumerate(
-        itertools.product([1e-2, 0.3, 1.0, 3.0, 10.0], [0.0, 0.0, 2.0, 6.0])
-    )
+    for seed, (logit_sd, diagonal) in enumerate(itertools.product([1e-2, 0.3, 1.0, 3.0, 10.0], [0.0, 0.0, 2.0, 6.0]))
 ]
 OTHERS = [sparse_graph(30, density, seed) for seed, density in enumerate([0.05, 0.1, 0.3, 1.0])]
 
@@ -140,9 +136,7 @@ def test_a_graph_has_the_same_value_anywhere_in_any_batch():
 
 def test_the_generator_decides_the_starts():
     graph = attention_graph(50, 0.3, 0)
-    seeded = [
-        louvain_partition(graph, starts=1, generator=np.random.default_rng(seed)) for seed in (0, *range(20))
-    ]
+    seeded = [louvain_partition(graph, starts=1, generator=np.random.default_rng(seed)) for seed in (0, *range(20))]
     assert_array_equal(seeded[0][0], seeded[1][0])
     assert_array_equal(seeded[0][0], louvain_partition(graph, starts=1)[0])  # None is default_rng(0)
     assert_array_less(1, np.unique([modularity for _, modularity in seeded]).size)
@@ -185,9 +179,7 @@ def test_a_number_as_generator_is_refused():
 
 
 def test_labels_of_another_length_are_refused():
-    with pytest.raises(
-        ValueError, match=r"each of the 40 nodes: got shape \(3,\)\. Pass an array of shape \(40,\)"
-    ):
+    with pytest.raises(ValueError, match=r"each of the 40 nodes: got shape \(3,\)\. Pass an array of shape \(40,\)"):
         modularity_of_partition(HEADS[0], [0, 1, 1])
 
 

@@ -88,7 +88,10 @@ def test_shares_of_variance():
 
 def test_leading_dimensions():
     table, weights = random_similarities(24), np.arange(24.0)
-    flat, nested = fit_space(table, weights=weights), fit_space(table.reshape(2, 3, 4, 7), weights=weights)
+    flat, nested = (
+        fit_space(table, weights=weights),
+        fit_space(table.reshape(2, 3, 4, 7), weights=weights.reshape(2, 3, 4)),
+    )
     assert_array_equal(nested.axes, flat.axes)
     nested = fit_space(table.reshape(2, 12, 7), weights=weights.reshape(2, 12))
     assert_array_equal(nested.axes, flat.axes)
@@ -127,10 +130,13 @@ TABLE = random_similarities(6)
         ({"similarities": TABLE[:3], "n_components": 4}, r"4 axes need at least 5 heads: got 3\."),
         (
             {"similarities": TABLE, "weights": np.ones(5)},
-            r"weights must be 6 non-negative numbers, one a head, not all zero: got 5\.",
+            r"one a head, of shape \(6,\), and not all zero: got shape \(5,\), sum 5\.",
         ),
-        ({"similarities": TABLE, "weights": np.zeros(6)}, r"weights must be 6 non-negative numbers"),
-        ({"similarities": TABLE, "weights": [1, 1, 1, 1, 1, -1]}, r"weights must be 6 non-negative numbers"),
+        (
+            {"similarities": TABLE, "weights": np.zeros(6)},
+            r"of shape \(6,\), and not all zero: got shape \(6,\), sum 0\.",
+        ),
+        ({"similarities": TABLE, "weights": [1, 1, 1, 1, 1, -1]}, r"weights must be finite non-negative numbers"),
     ],
 )
 def test_what_spans_no_space_is_refused_with_its_numbers(arguments, message):

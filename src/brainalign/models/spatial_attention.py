@@ -119,7 +119,7 @@ def _layout_of(model: str, config: dict) -> Layout:
 
 
 def _read(model: str, weights: Path, layout: Layout, config: dict, max_positions: int) -> SpatialAttention:
-    heads = config[layout.head_count]
+    heads = _count_heads(model, layout, config)
     with safe_open(weights, framework="pt") as file:
         names = list(file.keys())
         positions = _read_tensor(file, match_one(layout.positions, names))
@@ -133,9 +133,21 @@ def _read(model: str, weights: Path, layout: Layout, config: dict, max_positions
     return SpatialAttention(model, positions, query, key)
 
 
+def _count_heads(model: str, layout: Layout, config: dict) -> int:
+    heads = config.get(layout.head_count)
+    if not isinstance(heads, int) or heads < 1:
+        msg = f"'{model}': config.json gives {layout.head_count} = {heads!r}; a positive number of heads is needed."
+        raise ValueError(msg)
+    return heads
+
+
 def _stack(file: safe_open, names: Sequence[str], layout: Layout, part: int, heads: int) -> NDArray[np.float64]:
     per_layer = [layout.split(_read_tensor(file, name), part) for name in names]
     stacked = np.stack(per_layer)  # (layers, d, heads * head_dim)
+    if stacked.shape[-1] % heads:
+        width = stacked.shape[-1]
+        msg = f"{heads} heads do not divide the {width} columns of {names[0]}; is config.json that of this file?"
+        raise ValueError(msg)
     split = stacked.reshape(*stacked.shape[:2], heads, -1)
     return np.ascontiguousarray(split.transpose(0, 2, 1, 3))
 

@@ -70,12 +70,12 @@ def fit_space(similarities: ArrayLike, *, weights: ArrayLike | None = None, n_co
     Chen et al. 2025, arXiv:2510.24342: principal components of the unscaled similarities of all heads. The weights are
     ours.
     """
-    table = np.asarray(similarities, dtype=np.float64)
-    table = table.reshape(-1, table.shape[-1])
+    similarities = np.asarray(similarities, dtype=np.float64)
+    table = similarities.reshape(-1, similarities.shape[-1])
     if len(table) <= n_components:
         msg = f"{n_components} axes need at least {n_components + 1} heads: got {len(table)}."
         raise ValueError(msg)
-    shares = _shares(weights, len(table))
+    shares = _shares(weights, similarities.shape[:-1])
     mean = shares @ table
     centred = (table - mean) * np.sqrt(shares)[:, None]
     _, spreads, axes = np.linalg.svd(centred, full_matrices=False)
@@ -85,12 +85,17 @@ def fit_space(similarities: ArrayLike, *, weights: ArrayLike | None = None, n_co
     return Space(mean, axes * signs[:, None], spreads[:n_components] ** 2 / np.sum(spreads**2))
 
 
-def _shares(weights: ArrayLike | None, n_heads: int) -> NDArray[np.float64]:
-    shares = np.ones(n_heads) if weights is None else np.asarray(weights, dtype=np.float64).ravel()
-    if len(shares) != n_heads or (shares < 0).any() or shares.sum() == 0:
-        msg = f"weights must be {n_heads} non-negative numbers, one a head, not all zero: got {len(shares)}."
+def _shares(weights: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    if weights is None:
+        return np.full(np.prod(shape), 1 / np.prod(shape))
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.shape != shape or not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
+        msg = (
+            f"weights must be finite non-negative numbers, one a head, of shape {shape}, and not all zero: got shape "
+            f"{weights.shape}, sum {weights.sum():.3g}."
+        )
         raise ValueError(msg)
-    return shares / shares.sum()
+    return weights.ravel() / weights.sum()
 
 
 def alignment_scores(projections: ArrayLike) -> pd.Series:

@@ -1,0 +1,228 @@
+"""Parameters: what is accepted, what is refused, and in which words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+from brainalign.datasets.catalogue import catalogue
+from brainalign.runs.chapters.topology import TopologyParameters
+from brainalign.runs.errors import UsageError
+from brainalign.runs.registry import CHAPTERS, get_chapter
+from tests.runs.tiny import TinyParameters
+
+DEFAULTS = {"n": 3, "scale": 1.0, "kind": "sum", "sizes": [100], "note": "plain", "loud": False}
+every_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+
+
+@pytest.fixture(autouse=True)
+def _real_project(monkeypatch):
+    monkeypatch.delenv("BRAINALIGN_PROJECT", raising=False)
+    catalogue.cache_clear()
+
+
+def values_of(**given):
+    return TinyParameters.from_values("tiny", given).model_dump()
+
+
+def refusal(**given):
+    with pytest.raises(UsageError) as refused:
+        TinyParameters.from_values("tiny", given)
+    return str(refused.value)
+
+
+def test_without_values_all_are_at_their_defaults():
+    assert values_of() == DEFAULTS
+    assert TinyParameters.from_values("tiny", {}).changed() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("n", "7", 7),
+        ("n", "1", 1),
+        ("n", "100", 100),
+        ("scale", "2", 2.0),
+        ("scale", "1e-3", 0.001),
+        ("kind", "mean", "mean"),
+        ("loud", "true", True),
+        ("loud", "True", True),
+        ("loud", "0", False),
+        ("note", "7", "7"),
+        ("note", "", ""),
+        ("sizes", "100,200", [100, 200]),
+        ("sizes", "100, 200", [100, 200]),
+        ("sizes", "[100, 200]", [100, 200]),
+        ("sizes", " [200]", [200]),
+        ("sizes", "200", [200]),
+    ],
+)
+def test_text_is_converted(name, text, value):
+    assert values_of(**{name: text}) == {**DEFAULTS, name: value}
+    assert type(values_of(**{name: text})[name]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"n": "0"}, "tiny: n = '0' is not allowed; allowed is int >= 1, <= 100."),
+        ({"n": 101}, "tiny: n = 101 is not allowed; allowed is int >= 1, <= 100."),
+        ({"n": "many"}, "tiny: n = 'many' is not allowed; allowed is int >= 1, <= 100."),
+        ({"n": "3.5"}, "tiny: n = '3.5' is not allowed; allowed is int >= 1, <= 100."),
+        ({"n": ""}, "tiny: n = '' is not allowed; allowed is int >= 1, <= 100."),
+        ({"scale": "0"}, "tiny: scale = '0' is not allowed; allowed is float > 0, < 10."),
+        ({"scale": "10"}, "tiny: scale = '10' is not allowed; allowed is float > 0, < 10."),
+        ({"scale": "nan"}, "tiny: scale = 'nan' is not allowed; allowed is float > 0, < 10."),
+        ({"kind": "median"}, "tiny: kind = 'median' is not allowed; allowed is str mean | sum."),
+        ({"loud": "rather"}, "tiny: loud = 'rather' is not allowed; allowed is bool."),
+        (
+            {"sizes": "100,250"},
+            "tiny: sizes = 250 is not allowed; allowed is list of int each 100 | 200, at least 1.",
+        ),
+        ({"sizes": ""}, "tiny: sizes = [] is not allowed; allowed is list of int each 100 | 200, at least 1."),
+        (
+            {"sizes": "small"},
+            "tiny: sizes = 'small' is not allowed; allowed is list of int each 100 | 200, at least 1.",
+        ),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_with_what_is_allowed(given, text):
+    assert refusal(**given) == text
+
+
+def test_every_wrong_value_has_a_line_of_its_own():
+    assert refusal(n=0, kind="median").splitlines() == [
+        "tiny: n = 0 is not allowed; allowed is int >= 1, <= 100.",
+        "tiny: kind = 'median' is not allowed; allowed is str mean | sum.",
+    ]
+
+
+def test_an_unknown_name_is_refused_with_the_nearest():
+    known = "Known are: n, scale, kind, sizes, note, loud."
+    assert refusal(scal="1") == f"unknown parameter of tiny: 'scal'. Did you mean 'scale'? {known}"
+    assert refusal(xyzzy="1") == f"unknown parameter of tiny: 'xyzzy'. {known}"
+
+
+def test_an_unknown_profile_is_refused_with_the_nearest():
+    with pytest.raises(UsageError, match=r"^unknown profile of tiny: 'smok'\. Did you mean 'smoke'\? .*default, smoke"):
+        TinyParameters.from_values("tiny", {}, profile="smok")
+
+
+def test_values_win_over_the_profile():
+    found = TinyParameters.from_values("tiny", {"n": "5"}, profile="smoke")
+    assert found.model_dump() == {**DEFAULTS, "n": 5, "sizes": [200]}
+
+
+def test_changed_gives_what_differs_from_the_defaults():
+    found = TinyParameters.from_values("tiny", {"n": "3", "scale": "1", "sizes": "200", "note": "new"})
+    assert found.changed() == {"sizes": [200], "note": "new"}
+
+
+def test_parameters_cannot_be_changed_afterwards():
+    with pytest.raises(ValueError, match="frozen"):
+        TinyParameters().n = 4
+
+
+def test_describe_tells_name_type_default_bounds_and_help():
+    assert [(i.name, i.type, i.default, i.bounds, i.help) for i in TinyParameters.describe()] == [
+        ("n", "int", "3", ">= 1, <= 100", "how many rows are read"),
+        ("scale", "float", "1.0", "> 0, < 10", "what the rows are multiplied with"),
+        ("kind", "str", '"sum"', "mean | sum", "how the rows are put together"),
+        ("sizes", "list of int", "[100]", "each 100 | 200, at least 1", "sizes"),
+        ("note", "str", '"plain"', "", "kept as it is, <b> & all"),
+        ("loud", "bool", "false", "", "whether more is said"),
+    ]
+
+
+def test_from_notebook_takes_the_names_of_the_cell_and_no_others():
+    found = TinyParameters.from_notebook({**DEFAULTS, "n": 9, "np": object(), "__name__": "__main__"})
+    assert found.model_dump() == {**DEFAULTS, "n": 9}
+
+
+def test_from_notebook_names_what_the_cell_lacks():
+    cell = {name: value for name, value in DEFAULTS.items() if name not in ("n", "note")}
+    with pytest.raises(UsageError, match=r"^the parameter cell does not define n, note\.$"):
+        TinyParameters.from_notebook(cell)
+
+
+def test_from_notebook_refuses_a_value_out_of_bounds():
+    with pytest.raises(UsageError, match=r"^this chapter: n = 1000 is not allowed; allowed is int >= 1, <= 100\.$"):
+        TinyParameters.from_notebook({**DEFAULTS, "n": 1000})
+
+
+def test_table_shows_values_as_text_and_not_as_html():
+    note = "</td><script>alert('&amp;')</script>"
+    table = BeautifulSoup(TinyParameters(note=note)._repr_html_(), "html.parser")
+    rows = {cells[0].get_text(): cells for cells in (row.find_all("td") for row in table.find_all("tr")) if cells}
+    assert list(rows) == list(DEFAULTS)
+    assert table.find_all(["script", "b"]) == []
+    assert json.loads(rows["note"][1].get_text()) == note
+    assert rows["note"][2].get_text() == "kept as it is, <b> & all"
+
+
+def test_an_unknown_model_is_refused_with_what_is_allowed():
+    with pytest.raises(UsageError) as refused:
+        TopologyParameters.from_values("topology", {"model": "bert"})
+    models = ", ".join(name for name, entry in catalogue().items() if entry.kind == "model")
+    assert str(refused.value) == (
+        f"topology: model = 'bert' is not allowed; allowed is {models}, or file:FOLDER for one of your own."
+    )
+    assert "minilm" in models
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("file:{home}/models/mine", "file:~/models/mine"),
+        ("file:{home}", "file:~"),
+        ("file:{home}-not/mine", "file:{home}-not/mine"),
+        ("file:~/models/mine", "file:~/models/mine"),
+        ("file:my-model", "file:my-model"),
+        ("file:/srv/models/mine", "file:/srv/models/mine"),
+        ("minilm", "minilm"),
+    ],
+)
+def test_a_folder_below_the_home_is_kept_without_the_name_of_the_user(given, kept, tmp_path, monkeypatch):
+    home = tmp_path / "marie"
+    monkeypatch.setenv("HOME", str(home))
+    found = TopologyParameters.from_values("topology", {"model": given.format(home=home)})
+    assert found.model == kept.format(home=home)
+    assert (
+        Path(found.model.removeprefix("file:")).expanduser()
+        == Path(given.format(home=home).removeprefix("file:")).expanduser()
+    )
+
+
+@every_chapter
+def test_every_profile_of_every_chapter_is_valid(chapter):
+    assert {"default", "smoke"} <= set(chapter.parameters.profiles)
+    assert chapter.parameters.profiles["default"] == {}
+    for profile, values in chapter.parameters.profiles.items():
+        found = chapter.parameters.from_values(chapter.name, {}, profile=profile).model_dump()
+        assert {name: found[name] for name in values} == dict(values)
+
+
+@every_chapter
+def test_every_parameter_has_help_and_a_default_inside_its_bounds(chapter):
+    defaults = chapter.parameters.from_values(chapter.name, {})
+    again = {name: field.default for name, field in chapter.parameters.model_fields.items()}
+    assert chapter.parameters.from_values(chapter.name, again) == defaults
+    for info in chapter.parameters.describe():
+        assert len(info.help.split()) > 2, info.name
+        assert json.loads(info.default) == getattr(defaults, info.name)
+        numeric = info.type in ("int", "float", "list of int")
+        assert info.bounds or not numeric, f"{info.name} is a number without bounds"
+
+
+@every_chapter
+def test_every_chapter_is_found_by_its_name_and_declares_known_data(chapter):
+    assert get_chapter(chapter.name) is chapter
+    assert set(chapter.parameters().data()) <= set(catalogue())
+
+
+def test_an_unknown_chapter_is_refused_with_the_nearest():
+    with pytest.raises(UsageError, match=r"^unknown chapter: 'topologie'\. Did you mean 'topology'\? Known are: head"):
+        get_chapter("topologie")
