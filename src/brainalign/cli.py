@@ -43,7 +43,7 @@ def list_chapters() -> None:
     for chapter in CHAPTERS:
         runs = store.good_runs(chapter.name)
         latest = f"{runs[0].manifest.run_id}, {runs[0].manifest.started[:10]}" if runs else "none yet"
-        table.add_row(chapter.name, chapter.part, chapter.title, latest)
+        table.add_row(*(Text(text) for text in (chapter.name, chapter.part, chapter.title, latest)))
     _console().print(table)
 
 
@@ -152,7 +152,7 @@ def book(
 def main() -> None:
     """Run the command line; errors of the user become one plain message and exit code 2, others exit code 1."""
     try:
-        app(args=_join_pairs(sys.argv[1:]))
+        app(args=_join_pairs(sys.argv[1:]), prog_name="brainalign")
     except UsageError as error:
         _fail(str(error), 2)
     except (FileNotFoundError, ChecksumError, BookError) as error:
@@ -213,7 +213,7 @@ def _show_results(console: Console, run: Run) -> None:
         return
     table = Table("result", "value", box=None, pad_edge=False)
     for name, value in scalars.items():
-        table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
+        table.add_row(Text(name), Text(f"{value:.4g}" if isinstance(value, float) else str(value)))
     console.print(table)
 
 

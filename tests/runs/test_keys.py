@@ -45,16 +45,15 @@ def test_key_names_everything_the_numbers_depend_on(tiny):
     key = tiny.key(n="4")
     assert list(key.code) == ["cell 1", "cell 2", "cell 3", "cell 4"]
     assert key.parameters == {"n": 4, "scale": 1.0, "kind": "sum", "sizes": [100], "note": "plain", "loud": False}
-    assert set(key.source) == {
+    assert set(key.source) >= {
         "brainalign",
         "brainalign.datasets",
         "brainalign.datasets.catalogue",
-        "brainalign.datasets.connectomes",
         "brainalign.datasets.locations",
-        "brainalign.datasets.published",
         "brainalign.runs",
         "brainalign.runs.recording",
     }
+    assert set(key.source).isdisjoint({"brainalign.cli", "brainalign.runs.execution", "brainalign.topology"})
     assert list(key.lock) == ["requirements.lock"]
     assert list(key.data) == ["tiny-table/data/tiny.csv"]
 
@@ -96,14 +95,14 @@ def test_what_no_number_depends_on_does_not_change_the_key(tiny, path, old, new)
     ],
 )
 def test_a_change_of_a_file_changes_its_part_only(tiny, path, old, new, part, line):
-    before = tiny.key()
+    before, text = tiny.key(), (tiny.root / path).read_text(encoding="utf-8")
     tiny.edit(path, old, new)
     now = tiny.key()
     assert changed_parts(now, before) == [part]
     assert now.differences(before) == [line]
     assert now.digest != before.digest
-    tiny.edit(path, new, old) if new else None
-    assert new == "" or tiny.key().digest == before.digest
+    (tiny.root / path).write_text(text, encoding="utf-8")
+    assert tiny.key().digest == before.digest
 
 
 def test_a_cell_more_or_less_is_told(tiny):

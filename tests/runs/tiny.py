@@ -219,7 +219,7 @@ def copy(tiny: Tiny, base: Path) -> Tiny:
     return Tiny(base)
 
 
-def manifest(key: RunKey, **changes: Any) -> Manifest:
+def manifest(key: RunKey, /, **changes: Any) -> Manifest:
     """A manifest as a run with this key would write it."""
     fields = {
         "run_id": key.digest[:12], "key": key.digest, "key_parts": key.__dict__, "chapter": "tiny",

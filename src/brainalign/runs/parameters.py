@@ -127,7 +127,7 @@ class ChapterParameters(BaseModel):
             for info in self.describe()
         )
         head = "<thead><tr><th>parameter</th><th>value</th><th>meaning</th></tr></thead>"
-        return f"<table class='parameters'>{head}{rows}</table>"
+        return f"<table class='dataframe parameters'>{head}{rows}</table>"
 
 
 def _from_text(value: Any) -> Any:

@@ -1,0 +1,329 @@
+"""Every command: what it says, and how it ends."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+
+from brainalign.cli import _join_pairs, _split
+from brainalign.datasets.catalogue import catalogue
+from brainalign.runs.chapters.topology import TopologyParameters
+from brainalign.runs.errors import UsageError
+from brainalign.runs.execution import repeat_command
+from brainalign.runs.registry import CHAPTERS
+from tests.runs.tiny import BEHAVIOUR, TINY, USER, TinyParameters
+
+
+@pytest.fixture
+def real(tmp_path, monkeypatch):
+    """The real project with an empty run store."""
+    monkeypatch.delenv("BRAINALIGN_PROJECT", raising=False)
+    monkeypatch.setenv("BRAINALIGN_RUNS", str(tmp_path / "runs"))
+    catalogue.cache_clear()
+    return tmp_path / "runs"
+
+
+# Help
+
+
+COMMANDS = ["list", "params", "run", "show", "book"]
+
+
+def listed_commands(text):
+    return [word for word in re.findall(r"^\W*(\w+) ", text.split("Commands")[1], flags=re.MULTILINE) if word]
+
+
+def test_without_arguments_the_commands_are_listed(brainalign):
+    answer = brainalign()
+    text = answer.out + answer.err
+    assert "Usage: brainalign" in text
+    assert listed_commands(text) == COMMANDS
+    assert answer.code == 2
+
+
+def test_help_lists_the_commands(brainalign):
+    answer = brainalign("--help")
+    assert answer.code == 0
+    assert listed_commands(answer.out) == COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("list", ["List the chapters"]),
+        ("params", ["CHAPTER", "name, type, default, bounds, help"]),
+        ("run", ["CHAPTER", "--parameter", "-p", "NAME VALUE", "--profile", "smoke", "--force", "--cell-timeout"]),
+        ("show", ["RUN", "parameters, key, versions, hardware, results"]),
+        ("book", ["--profile", "--output", "--save-pairs", "_build/html"]),
+    ],
+)
+def test_every_command_has_help(brainalign, command, words):
+    answer = brainalign(command, "--help")
+    assert answer.code == 0
+    assert [word for word in words if word not in answer.out] == []
+
+
+@pytest.mark.parametrize("words", [["runn"], ["run"], ["run", "topology", "--fast"], ["run", "head", "-p"]])
+def test_what_is_no_command_is_refused(brainalign, words):
+    answer = brainalign(*words)
+    assert answer.code == 2
+    assert "Error" in answer.err
+    assert answer.out == ""
+
+
+# Which chapters and parameters there are
+
+
+@pytest.mark.usefixtures("real")
+def test_list_names_every_chapter(brainalign):
+    answer = brainalign("list")
+    assert answer.code == 0
+    assert answer.lines[0] == "chapter part asks latest run"
+    assert answer.lines[1:] == [f"{c.name} {c.part} {c.title} none yet" for c in CHAPTERS]
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_list_names_the_latest_run(brainalign, ran):
+    manifest = ran.store.open("tiny").manifest
+    assert brainalign("list").lines[1:] == [
+        f"tiny I. Tiny Does it work at all? {manifest.run_id}, {manifest.started[:10]}"
+    ]
+
+
+@pytest.mark.usefixtures("real")
+def test_params_tells_everything_about_every_parameter(brainalign):
+    answer = brainalign("params", "topology")
+    assert answer.code == 0
+    assert answer.lines[0] == "name type default bounds help"
+    infos = TopologyParameters.describe()
+    told = answer.lines[1 : len(infos) + 1]
+    assert told == [" ".join(f"{i.name} {i.type} {i.default} {i.bounds} {i.help}".split()) for i in infos]
+    assert answer.lines[len(infos) + 1 :] == [
+        "profile default: the defaults above",
+        f"profile smoke: {', '.join(f'{k} = {v}' for k, v in TopologyParameters.profiles['smoke'].items())}",
+    ]
+
+
+@pytest.mark.usefixtures("only_tiny", "tiny")
+def test_params_shows_signs_as_they_are(brainalign):
+    answer = brainalign("params", "tiny")
+    assert 'note str "plain" kept as it is, <b> & all' in answer.lines
+    assert "sizes list of int [100] each 100 | 200, at least 1 sizes" in answer.lines
+
+
+@pytest.mark.usefixtures("real")
+@pytest.mark.parametrize("command", ["params", "run"])
+def test_an_unknown_chapter_is_refused_with_the_nearest(brainalign, command):
+    answer = brainalign(command, "topolgy")
+    assert answer.code == 2
+    assert answer.out == ""
+    known = ", ".join(chapter.name for chapter in CHAPTERS)
+    assert answer.err == f"brainalign: unknown chapter: 'topolgy'. Did you mean 'topology'? Known are: {known}.\n"
+
+
+# Wrong parameters
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["-p", "twins", "9"], "unknown parameter of topology: 'twins'. Did you mean 'n_twins'?"),
+        (["-p", "n_twins", "3"], "topology: n_twins = '3' is not allowed; allowed is int >= 19, <= 9999."),
+        (["-p", "n_twins=3"], "topology: n_twins = '3' is not allowed; allowed is int >= 19, <= 9999."),
+        (["--parameter", "seed", "-1"], "topology: seed = '-1' is not allowed; allowed is int >= 0."),
+        (["--parameter=seed=-1"], "topology: seed = '-1' is not allowed; allowed is int >= 0."),
+        (["-p", "parcels", "100,150"], "topology: parcels = 150 is not allowed; allowed is list of int each 100 | 2"),
+        (["-p", "twin_kind", "paired"], "topology: twin_kind = 'paired' is not allowed; allowed is str matched | ini"),
+        (["-p", "model", "bert"], "topology: model = 'bert' is not allowed; allowed is minilm, "),
+        (["-p", "n_twins"], "'-p n_twins' has no value; write -p NAME VALUE."),
+        (["-p", "seed", "1", "-p", "n_twins"], "'-p n_twins' has no value; write -p NAME VALUE."),
+        (["--profile", "smoke_"], "unknown profile of topology: 'smoke_'. Did you mean 'smoke'?"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_anything_starts(brainalign, real, words, text):
+    answer = brainalign("run", "topology", *words)
+    assert answer.code == 2
+    assert answer.out == ""
+    assert answer.err.startswith(f"brainalign: {text}")
+    assert not real.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-p", "n", "4", "-p", "note", "a=b c"],
+        ["-p", "n=4", "-p", "note=a=b c"],
+        ["--parameter", "n", "4", "--parameter=note=a=b c"],
+        ["-p", "n", "9", "-p", "note", "a=b c", "-p", "n", "4"],
+    ],
+)
+def test_every_form_of_a_parameter_is_understood(brainalign, tiny, monkeypatch, only_tiny, words):
+    seen = []
+
+    def run(chapter, values, **options):
+        seen.append((chapter.parameters.from_values(chapter.name, values).changed(), options["profile"]))
+        msg = "far enough"
+        raise UsageError(msg)
+
+    monkeypatch.setattr("brainalign.runs.execution.run_chapter", run)
+    assert brainalign("run", "tiny", *words, "--profile", "smoke").err == "brainalign: far enough\n"
+    assert seen == [({"n": 4, "note": "a=b c"}, "smoke")]
+
+
+@pytest.mark.parametrize("note", ["it's", '"', "-p", "--force", "a\nb", "{n} {{n}}", "ü 🧠", "a=b", "$HOME", " "])
+def test_the_command_that_repeats_a_run_is_understood(note, tiny):
+    parameters = TinyParameters(note=note, n=5, sizes=[200, 100], loud=True)
+    words = shlex.split(repeat_command(TINY, parameters))
+    assert words[:3] == ["brainalign", "run", "tiny"]
+    pairs = [word for word in _join_pairs(words[3:]) if word != "-p" or note == "-p"]
+    given = _split([pair for pair in pairs if "=" in pair])
+    assert TinyParameters.from_values("tiny", given) == parameters
+
+
+# Runs
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_run_executes_once_and_is_reused_then(brainalign, tiny, monkeypatch):
+    first = brainalign("run", "tiny", "-p", "n", "2", "-p", "note=it's {n} [red] Ω")
+    assert (first.code, first.err) == (0, "")
+    assert first.lines[0] == "tiny: executing (there is no earlier run)"
+    manifest = tiny.store.open("tiny").manifest
+    assert first.lines[1] == f"tiny: done in {manifest.seconds:.1f} s, run {manifest.run_id}"
+    assert {"n_rows 2", "total 4", "note it's {n} [red] Ω"} <= set(first.lines)
+    assert first.lines[-1] == f"notebook: {tiny.runs}/tiny/{manifest.run_id}/notebook.ipynb"
+
+    monkeypatch.setattr("papermill.execute_notebook", None)
+    again = brainalign("run", "tiny", "-p", "n=2", "-p", "note", "it's {n} [red] Ω")
+    assert (again.code, again.err) == (0, "")
+    assert again.lines[0] == (
+        f"tiny: reused run {manifest.run_id} of {manifest.started} (nothing it depends on has changed)"
+    )
+    assert again.lines[1:] == first.lines[2:]
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_a_failing_chapter_is_told_with_its_cell_and_error(brainalign, ran, monkeypatch):
+    monkeypatch.setenv(BEHAVIOUR, "raise")
+    before = ran.bytes_of_runs()
+    answer = brainalign("run", "tiny", "--force")
+    assert answer.code == 1
+    assert answer.lines == ["tiny: executing (asked to execute again)"]
+    assert answer.err.startswith("tiny failed in cell [4]: ValueError: no luck in <project>\n")
+    assert 'behaviour = os.environ.get("TINY_BEHAVIOUR", "")' in answer.err
+    assert f"manifest: {ran.runs}/tiny/{ran.key().digest[:12]}-failed/manifest.json" in answer.err
+    assert before.items() <= ran.bytes_of_runs().items()
+
+    shown = brainalign("show", "tiny")
+    assert shown.code == 0
+    assert "(failed)" in shown.lines[0]
+    assert "tiny failed in cell [4]: ValueError: no luck in <project>" in shown.lines
+
+    monkeypatch.delenv(BEHAVIOUR)
+    book = brainalign("show", ran.key().digest[:12])
+    assert "(ok)" in book.lines[0]
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_a_missing_file_is_named_with_what_mends_it(brainalign, tiny):
+    (tiny.root / "data" / "tiny.csv").unlink()
+    answer = brainalign("run", "tiny")
+    assert answer.code == 1
+    assert answer.out == ""
+    assert answer.err == (
+        "brainalign: tiny-table: the file data/tiny.csv is missing from the project. "
+        "Mend it with: git checkout -- data\n"
+    )
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_a_file_with_a_wrong_checksum_is_named_with_what_mends_it(brainalign, ran):
+    before = ran.bytes_of_runs()
+    ran.pin("another content")
+    answer = brainalign("run", "tiny")
+    assert answer.code == 1
+    assert answer.out == ""
+    assert answer.err.startswith("brainalign: tiny-table: data/tiny.csv is not the file it should be: sha256 ")
+    assert answer.err.endswith("Mend it with: git checkout -- data\n")
+    assert ran.bytes_of_runs() == before
+
+
+def test_a_folder_that_is_no_project_is_told(brainalign, tmp_path, monkeypatch):
+    monkeypatch.setenv("BRAINALIGN_PROJECT", str(tmp_path))
+    monkeypatch.delenv("BRAINALIGN_RUNS", raising=False)
+    answer = brainalign("list")
+    assert answer.code == 1
+    assert answer.err.startswith(f"brainalign: {tmp_path} is not the brainalign project: it has no _toc.yml")
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_show_tells_everything_about_a_run(brainalign, ran):
+    manifest = ran.store.open("tiny").manifest
+    for name in ("tiny", manifest.run_id, manifest.run_id[:5], f"tiny/{manifest.run_id}"):
+        answer = brainalign("show", name)
+        assert (answer.code, answer.err) == (0, "")
+        assert answer.lines[0] == f"run tiny/{manifest.run_id} (ok)"
+    text = " ".join(answer.lines)
+    assert f"key {manifest.key}" in text
+    assert "repeat brainalign run tiny" in text
+    assert 'n = 3, scale = 1.0, kind = "sum", sizes = [100], note = "plain", loud = false' in text
+    assert "tiny-table/data/tiny.csv (" in text
+    assert f"python {manifest.versions['python']}" in text
+    assert f"{len(manifest.key_parts['source'])} modules, commit unknown" in text
+    assert {"n_rows 3", "total 7.5", "note plain"} <= set(answer.lines)
+    assert USER not in text.replace(str(ran.runs), "")
+
+
+@pytest.mark.usefixtures("only_tiny")
+@pytest.mark.parametrize("name", ["zzz", "tiny/zzz", ""])
+def test_show_refuses_a_run_that_is_not_there(brainalign, ran, name):
+    answer = brainalign("show", name)
+    assert answer.code == 2
+    latest = f"tiny/{ran.key().digest[:12]}"
+    assert answer.err == f"brainalign: there is no run '{name}'. The latest are: {latest}.\n"
+
+
+# The book
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_a_book_with_a_failing_chapter_is_not_built(brainalign, ran, monkeypatch):
+    old = ran.root / "_build" / "html" / "index.html"
+    old.parent.mkdir(parents=True)
+    old.write_text("the book before", encoding="utf-8")
+    monkeypatch.setenv(BEHAVIOUR, "raise")
+    ran.edit("notebooks/01_tiny.md", 'record("note", note)', 'record("note", note + "!")')
+    answer = brainalign("book", "--save-pairs")
+    assert answer.code == 1
+    assert answer.lines[0] == "tiny: executing (code: cell 3)"
+    assert "tiny failed in cell [4]: ValueError: no luck in <project>" in answer.lines
+    assert answer.err == "1 of 1 chapters failed; the earlier book was left as it was.\n"
+    assert old.read_text(encoding="utf-8") == "the book before"
+    assert not ran.chapter.pair_path.exists()
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_a_book_that_is_sound_is_told_where(brainalign, ran, monkeypatch):
+    monkeypatch.setattr(
+        "brainalign.runs.book._jupyter_book", lambda work: (work / "_build" / "html").mkdir(parents=True)
+    )
+    monkeypatch.setattr("brainalign.runs.book.check_pages", lambda *_: [])
+    answer = brainalign("book", "--save-pairs", "--output", str(ran.root / "pages"))
+    index = ran.root / "pages" / "index.html"
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.lines[0].startswith("tiny: reused run ")
+    assert f"The book is ready. Open it with a browser: {index.as_uri()}" in answer.lines
+    assert ran.chapter.read_pair() is not None
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_a_book_that_is_not_sound_is_told_why(brainalign, ran, monkeypatch):
+    monkeypatch.setattr(
+        "brainalign.runs.book._jupyter_book", lambda work: (work / "_build" / "html").mkdir(parents=True)
+    )
+    answer = brainalign("book")
+    assert answer.code == 1
+    assert "- book/intro: the page is missing" in answer.err
+    assert not (ran.root / "_build" / "html").exists()
