@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from brainalign.runs.parameters import DEFAULT_PROFILE
 from brainalign.runs.progress import chapter_progress
 from brainalign.runs.registry import CHAPTERS, get_chapter
 from brainalign.runs.store import Run, RunStore
+
+if TYPE_CHECKING:
+    from brainalign.runs.book import ChapterOutcome
 
 app = typer.Typer(
     help="Rerun the chapters of the book with parameters of your own, and build the book from the runs.",
@@ -126,27 +129,39 @@ def book(
     save_pairs: Annotated[
         bool, typer.Option("--save-pairs", help="Also write the executed notebooks into notebooks/, to be committed.")
     ] = False,
+    committed: Annotated[
+        bool, typer.Option("--committed", help="Run nothing: build the pages from the committed notebooks.")
+    ] = False,
 ) -> None:
     """Run every chapter, or reuse its run, build the book's pages, and check them."""
-    from brainalign.runs.book import build_book, run_chapters, save_executed_pairs
+    from brainalign.runs.book import build_book, committed_outcomes, save_executed_pairs
 
+    if save_pairs and (committed or profile != DEFAULT_PROFILE):
+        msg = "--save-pairs writes the chapters at their defaults; give it without --committed and --profile."
+        raise UsageError(msg)
     console = _console()
-    with chapter_progress(console, len(CHAPTERS)) as progress:
-        outcomes = run_chapters(CHAPTERS, profile=profile, progress=progress)
-    failed = [outcome for outcome in outcomes if outcome.failure]
-    for outcome in failed:
-        _show_error(console, outcome.failure)
-    if failed:
-        _console(stderr=True).print(
-            Text(f"{len(failed)} of {len(outcomes)} chapters failed; the earlier book was left as it was.")
-        )
-        raise typer.Exit(1)
+    outcomes = committed_outcomes(CHAPTERS) if committed else _run_all(console, profile)
     if save_pairs:
         save_executed_pairs(outcomes)
     with console.status("building the pages"):
         index = build_book(outcomes, output)
     console.print(Text(f"The book is ready. Open it with a browser: {index.as_uri()}"))
     console.print(Text(f"or serve it: python -m http.server --directory {_short(index.parent)}"))
+
+
+def _run_all(console: Console, profile: str) -> list[ChapterOutcome]:
+    from brainalign.runs.book import run_chapters
+
+    with chapter_progress(console, len(CHAPTERS)) as progress:
+        outcomes = run_chapters(CHAPTERS, profile=profile, progress=progress)
+    failed = [outcome.failure for outcome in outcomes if outcome.failure]
+    for run in failed:
+        _show_error(console, run)
+    if failed:
+        message = f"{len(failed)} of {len(outcomes)} chapters failed; the earlier book was left as it was."
+        _console(stderr=True).print(Text(message))
+        raise typer.Exit(1)
+    return outcomes
 
 
 def main() -> None:
