@@ -283,6 +283,14 @@ def test_data_that_vanishes_while_the_chapter_runs_leaves_nothing_behind(ran, mo
     assert ran.bytes_of_runs() == before
 
 
+def test_data_that_changes_while_the_chapter_runs_makes_a_failed_run(ran, monkeypatch):
+    replaced(monkeypatch, lambda *_: (ran.root / "data" / "tiny.csv").write_text("value\n9.5\n", encoding="utf-8"))
+    with pytest.raises(
+        ChapterFailedError, match=r"ChangedData: tiny-table/data/tiny\.csv changed while the chapter was"
+    ):
+        run_chapter(ran.chapter, {"n": "4"})
+
+
 def test_a_kernel_that_dies_makes_a_failed_run(ran, monkeypatch):
     def die(*_):
         msg = f"Kernel died in {ran.root}"

@@ -38,9 +38,25 @@ def results(folder):
 def test_results_are_added_by_name(folder):
     record("first", 1)
     record("second", "zwei ü {x}")
-    record("first", 3)
-    assert results(folder) == {"first": 3, "second": "zwei ü {x}"}
+    assert results(folder) == {"first": 1, "second": "zwei ü {x}"}
     assert [path.name for path in folder.iterdir()] == ["results.json"]
+
+
+@pytest.mark.usefixtures("displayed")
+def test_a_name_recorded_twice_is_refused_and_the_first_value_stays(folder):
+    record("first", 1)
+    with pytest.raises(ValueError, match="'first' was recorded before in this run"):
+        record("first", 3)
+    assert results(folder) == {"first": 1}
+
+
+@pytest.mark.usefixtures("displayed")
+def test_what_is_not_finite_becomes_null_in_the_file(folder):
+    record("z", float("nan"))
+    record("nested", {"a": [np.inf, 1.0]})
+    text = (folder / "results.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {"z": None, "nested": {"a": [None, 1.0]}}
+    assert "NaN" not in text
 
 
 @pytest.mark.usefixtures("displayed")

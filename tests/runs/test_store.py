@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -201,6 +204,21 @@ def test_a_new_folder_is_empty_and_no_run(tiny, store):
     assert again == folder
     assert list(again.iterdir()) == []
     assert store.good_runs("tiny") == []
+
+
+def test_what_a_killed_process_left_behind_is_swept(tiny, store):
+    key = tiny.key()
+    mine = store.new_folder("tiny", key)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = mine.with_name(f".0123456789ab-{gone.pid}")
+    left.mkdir()
+    running = mine.with_name(f".0123456789ab-{os.getppid()}")
+    running.mkdir()
+    store.new_folder("tiny", key)
+    assert mine.exists()
+    assert running.exists()
+    assert not left.exists()
 
 
 def committed(store, key, status, content):

@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
-from brainalign.datasets.catalogue import USE_LOG, files_of, sha256_of
+from brainalign.datasets.catalogue import USE_LOG, DataFile, files_of, sha256_of
 from brainalign.datasets.locations import project_root
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.errors import ChapterFailedError
@@ -160,10 +160,10 @@ def _measure(
         error = _describe_cell_error(raised)
     except Exception as raised:  # a dead kernel or a timeout: the run failed, and the manifest has to say so
         error = {"kind": type(raised).__name__, "text": scrub(str(raised)), "cell": None, "source": "", "traceback": ""}
-    undeclared = _undeclared_data(folder, parameters)
-    error = error or undeclared
-    notebook = _clean_notebook(folder)
     data = [file for reference in parameters.data() for file in files_of(reference)]
+    wrong_data = _undeclared_data(folder, parameters) or _changed_data(key, data)
+    error = error or wrong_data
+    notebook = _clean_notebook(folder)
     return Manifest(
         run_id=key.digest[:12],
         key=key.digest,
@@ -304,6 +304,14 @@ def _undeclared_data(folder: Path, parameters: ChapterParameters) -> dict[str, A
         f"unnoticed. Add it to {type(parameters).__name__}.data."
     )
     return {"kind": "UndeclaredData", "text": text, "cell": None, "source": "", "traceback": ""}
+
+
+def _changed_data(key: RunKey, data: list[DataFile]) -> dict[str, Any] | None:
+    changed = [file.label for file in data if key.data.get(file.label) != file.sha256]
+    if not changed:
+        return None
+    text = f"{', '.join(changed)} changed while the chapter was running, so its numbers fit neither; run it again."
+    return {"kind": "ChangedData", "text": text, "cell": None, "source": "", "traceback": ""}
 
 
 def _describe_cell_error(raised: PapermillExecutionError) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,12 @@ def record(name: str, value: Any) -> None:
     ------
     TypeError
         For a value that JSON cannot hold.
+    ValueError
+        For a name that this run has recorded already.
+
+    Notes
+    -----
+    JSON has no NaN and no infinity: the file holds null for them, the page shows them as they are.
     """
     plain = _plain(value)
     json.dumps(plain)  # refuse here, at the call, and not when the run ends
@@ -66,10 +73,21 @@ def record_table(name: str, table: pd.DataFrame) -> None:
 
 def _add_to_file(path: Path, name: str, value: Any) -> None:
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    results[name] = value
+    if name in results:
+        msg = f"'{name}' was recorded before in this run; give every result a name of its own."
+        raise ValueError(msg)
+    results[name] = _finite(value)
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    partial.write_text(json.dumps(results, indent=1, allow_nan=False), encoding="utf-8")
     partial.replace(path)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 from nbformat import NotebookNode
 from pydantic import ValidationError
 
@@ -100,6 +101,7 @@ class RunStore:
 
     def new_folder(self, chapter: str, key: RunKey) -> Path:
         """An empty folder to run in; nothing finds it until `commit` moves it to its place."""
+        self._sweep(chapter)
         folder = self.folder / chapter / f".{key.digest[:12]}-{os.getpid()}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -117,6 +119,13 @@ class RunStore:
         else:
             folder.rename(place)
         return Run(place, manifest)
+
+    def _sweep(self, chapter: str) -> None:
+        """Remove what runs left behind whose process was killed."""
+        for path in (self.folder / chapter).glob(".*-*"):
+            process = path.name.removesuffix("-old").rpartition("-")[2]
+            if process.isdigit() and not psutil.pid_exists(int(process)):
+                shutil.rmtree(path, ignore_errors=True)
 
     def _chapters(self) -> Iterator[str]:
         if self.folder.is_dir():
