@@ -51,7 +51,7 @@ def icn_graph(connectivity: ArrayLike) -> NDArray[np.float64]:
     return symmetrize(rescale_nonzero(softmax))
 
 
-def icn_profiles(source: str = "published", *, parcels: int = 200, group: str = "main") -> pd.DataFrame:
+def icn_profiles(source: str = "published", parcels: int = 200, group: str = "main") -> pd.DataFrame:
     """Five graph metrics of each of the seven intrinsic connectivity networks.
 
     Parameters
