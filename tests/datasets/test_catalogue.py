@@ -62,7 +62,7 @@ def test_every_catalogued_file_is_there_and_unchanged(name, path):
 
 def test_files_from_outside_are_pinned_to_a_version_and_a_checksum():
     outside = [record for record in catalogue().values() if record.module]
-    assert_equal(len(outside), 2)
+    assert outside
     for record in outside:
         assert re.fullmatch(r"[\w-]+==[\d.]+", record.package)
         for file in record.files:

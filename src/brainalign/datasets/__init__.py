@@ -9,7 +9,12 @@ from brainalign.datasets.connectomes import (
     load_hcp_connectome,
     schaefer_networks,
 )
-from brainalign.datasets.published import published_icn_profiles
+from brainalign.datasets.digits import load_digit_images
+from brainalign.datasets.published import (
+    published_cka_of_partial_shuffles,
+    published_cka_of_random_matrices,
+    published_icn_profiles,
+)
 
 __all__ = [
     "GROUPS",
@@ -18,7 +23,10 @@ __all__ = [
     "ChecksumError",
     "Connectome",
     "MissingDataError",
+    "load_digit_images",
     "load_hcp_connectome",
+    "published_cka_of_partial_shuffles",
+    "published_cka_of_random_matrices",
     "published_icn_profiles",
     "schaefer_networks",
 ]

@@ -44,7 +44,7 @@ class CatalogueEntry(BaseModel):
     """One dataset or model: its files, where they come from, and under which licence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    kind: Literal["brain", "model"]
+    kind: Literal["brain", "model", "stimuli"]
     title: str
     citation: str
     licence: str

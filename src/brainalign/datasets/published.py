@@ -21,3 +21,31 @@ def published_icn_profiles() -> pd.DataFrame:
     """
     path = locate("icn-published", "data/published/icn_profiles.csv")
     return pd.read_csv(path, comment="#", index_col="network")
+
+
+def published_cka_of_random_matrices() -> pd.DataFrame:
+    """CKA of a random matrix with random matrices of growing width.
+
+    Returns
+    -------
+    DataFrame with columns ``width``, ``biased``, ``debiased``
+
+    References
+    ----------
+    Murphy et al. 2024, arXiv:2405.01012, Figure 1, recomputed from the released recipe.
+    """
+    return pd.read_csv(locate("cka-published", "data/published/cka_random_matrices.csv"), comment="#")
+
+
+def published_cka_of_partial_shuffles() -> pd.DataFrame:
+    """Debiased CKA between network layers and fMRI after shuffling a part of the images.
+
+    Returns
+    -------
+    DataFrame with columns ``roi``, ``layer``, ``fraction`` (nominal), ``debiased``
+
+    References
+    ----------
+    Murphy et al. 2024, arXiv:2405.01012, Figure 5, as printed in the released notebooks.
+    """
+    return pd.read_csv(locate("cka-published", "data/published/cka_partial_shuffles.csv"), comment="#")

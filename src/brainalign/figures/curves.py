@@ -38,6 +38,54 @@ def show_profile_shapes(head: pd.Series, networks: pd.DataFrame) -> Figure:
     return figure
 
 
+def show_lines(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    line: str,
+    theory: pd.DataFrame | None = None,
+    labels: tuple[str, str],
+    log_x: bool = False,
+) -> Figure:
+    """Means over repeats as lines, the middle 95 % of the repeats as bands, and what theory expects as dashes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One repeat a row.
+    x, y, line : str
+        Columns with the horizontal and the vertical value, and the name of the line that the row belongs to.
+    theory : DataFrame, optional
+        The same columns, one expected value a row.
+    labels : tuple of two str
+        What the axes are.
+    log_x : bool
+        Whether the horizontal axis is logarithmic.
+
+    Returns
+    -------
+    Figure
+    """
+    with house_style():
+        figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
+        for (name, rows), color, marker in zip(
+            table.groupby(line, sort=False), NETWORK_COLORS, NETWORK_MARKERS, strict=False
+        ):
+            repeats = rows.groupby(x)[y]
+            mean, low, high = repeats.mean(), repeats.quantile(0.025), repeats.quantile(0.975)
+            ax.plot(mean.index, mean, color=color, marker=marker, ms=5, lw=1.2, label=name)
+            ax.fill_between(mean.index, low, high, color=color, alpha=0.2, lw=0)
+        if theory is not None:
+            for _, rows in theory.groupby(line, sort=False):
+                ax.plot(rows[x], rows[y], color="#444444", ls="--", lw=1.4, zorder=4)
+            ax.plot([], [], color="#444444", ls="--", lw=1.4, label="expected")
+        ax.axhline(0, color=MUTED, lw=0.7, ls=":")
+        ax.set(xlabel=labels[0], ylabel=labels[1], xscale="log" if log_x else "linear")
+        figure.legend(loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
 def show_layer_trend(values: ArrayLike, null: ArrayLike, *, label: str, null_label: str) -> Figure:
     """Heads of every layer over the range of null models.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
@@ -10,9 +11,16 @@ from numpy.typing import ArrayLike
 
 from brainalign.figures.style import ACCENT, MUTED, WIDTH, house_style
 
+_TITLE_WIDTH = 20  # characters that fit over one of four panels
+
 
 def show_null_comparison(
-    values: Mapping[str, float], null: Mapping[str, ArrayLike], *, null_label: str, columns: int = 4
+    values: Mapping[str, float],
+    null: Mapping[str, ArrayLike],
+    *,
+    null_label: str,
+    label: str = "trained",
+    columns: int = 4,
 ) -> Figure:
     """One small histogram a quantity: the null models in grey, the measured value as a line.
 
@@ -22,8 +30,8 @@ def show_null_comparison(
         Measured value by name of the quantity.
     null : mapping of str to array_like of shape (n_null,)
         Values of the null models, by the same names.
-    null_label : str
-        What the null models are.
+    null_label, label : str
+        What the null models are, and what was measured.
     columns : int
         Histograms in a row.
 
@@ -38,8 +46,8 @@ def show_null_comparison(
             ax.axis("off")
         for ax, (name, value) in zip(axes.ravel(), values.items(), strict=False):
             ax.hist(null[name], bins=10, color=MUTED, alpha=0.7, label=null_label)
-            ax.axvline(value, color=ACCENT, lw=2.2, label="trained")
-            ax.set(title=name.replace("_", " "), yticks=[])
+            ax.axvline(value, color=ACCENT, lw=2.2, label=label)
+            ax.set(title=textwrap.fill(name.replace("_", " "), _TITLE_WIDTH), yticks=[])
             ax.locator_params(axis="x", nbins=4)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)

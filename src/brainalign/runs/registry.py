@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from brainalign.runs.chapter import Chapter
+from brainalign.runs.chapters.cka import CkaParameters
 from brainalign.runs.chapters.head import HeadParameters
+from brainalign.runs.chapters.measures import MeasuresParameters
 from brainalign.runs.chapters.topology import TopologyParameters
 from brainalign.runs.errors import unknown
 
@@ -21,6 +23,20 @@ CHAPTERS: tuple[Chapter, ...] = (
         title="Does a language model's attention lie where brain networks lie?",
         part="I. Topological alignment",
         parameters=TopologyParameters,
+    ),
+    Chapter(
+        name="measures",
+        stem="03_measures",
+        title="What does a similarity measure ignore?",
+        part="II. Similarity measures",
+        parameters=MeasuresParameters,
+    ),
+    Chapter(
+        name="cka",
+        stem="04_cka",
+        title="Does a high CKA mean that two representations agree?",
+        part="II. Similarity measures",
+        parameters=CkaParameters,
     ),
 )
 

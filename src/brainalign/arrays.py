@@ -1,0 +1,105 @@
+"""Checks and conversions that every room shares."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def check_paired(X: Tensor, Y: Tensor, *, measure: str, min_samples: int = 2) -> tuple[Tensor, Tensor]:
+    """Check that two representations can be compared, and bring them to one type.
+
+    Parameters
+    ----------
+    X, Y : Tensor of shape (..., n_samples, n_features_x) and (..., n_samples, n_features_y)
+        Representations of the same samples. Leading dimensions must broadcast.
+    measure : str
+        Name of the measure, for the error's text.
+    min_samples : int
+        Fewest samples that the measure allows.
+
+    Returns
+    -------
+    X, Y : Tensor
+        The same values in one floating type on one device; the graph of gradients is kept.
+
+    Raises
+    ------
+    TypeError
+        For what is not a tensor, or whole, complex or half-precision numbers.
+    ValueError
+        Different numbers of samples, too few samples, no features, leading dimensions that do not broadcast, values
+        that are not finite, or a representation that does not vary over the samples.
+    """
+    check_representation(X, name="X", measure=measure)
+    check_representation(Y, name="Y", measure=measure)
+    if X.shape[-2] != Y.shape[-2]:
+        msg = (
+            f"{measure}: X and Y must have the same samples (rows): got {X.shape[-2]} and {Y.shape[-2]}. Align them by "
+            "sample first."
+        )
+        raise ValueError(msg)
+    if X.shape[-2] < min_samples:
+        msg = f"{measure} needs at least {min_samples} samples (rows): got {X.shape[-2]}. Give more samples."
+        raise ValueError(msg)
+    try:
+        torch.broadcast_shapes(X.shape[:-2], Y.shape[:-2])
+    except RuntimeError as error:
+        msg = (
+            f"{measure}: the leading dimensions of X and Y must broadcast: got {tuple(X.shape[:-2])} and "
+            f"{tuple(Y.shape[:-2])}; insert dimensions of size 1."
+        )
+        raise ValueError(msg) from error
+    if X.device != Y.device:
+        msg = f"{measure}: X is on {X.device} and Y on {Y.device}; move one with .to()."
+        raise ValueError(msg)
+    dtype = torch.promote_types(X.dtype, Y.dtype)
+    return X.to(dtype), Y.to(dtype)
+
+
+def check_representation(X: Tensor, *, name: str, measure: str) -> None:
+    """Refuse one representation by itself: its type, shape and values; see `check_paired`."""
+    if not isinstance(X, Tensor) or X.dtype not in (torch.float32, torch.float64):
+        kind = f"a tensor of {X.dtype}" if isinstance(X, Tensor) else type(X).__name__
+        msg = (
+            f"{measure}: {name} must be a tensor of real floating-point numbers (float32 or float64), got {kind}; "
+            "convert it first."
+        )
+        raise TypeError(msg)
+    if X.ndim < 2 or X.shape[-1] == 0 or X.numel() == 0:
+        msg = (
+            f"{measure}: {name} must have shape (..., n_samples, n_features) and hold values, got "
+            f"{tuple(X.shape)}; drop the empty dimension or give at least one feature."
+        )
+        raise ValueError(msg)
+    values = X.detach()
+    ranges = values.amax(dim=-2) - values.amin(dim=-2)
+    if not torch.isfinite(ranges).all():
+        n_bad = int((~torch.isfinite(values)).sum())
+        if n_bad:
+            msg = f"{measure}: {name} holds {n_bad} values that are not finite; remove or impute them."
+        else:
+            msg = f"{measure}: the values of {name} are too far apart for {X.dtype}; divide them by a constant."
+        raise ValueError(msg)
+    if (ranges == 0).all(dim=-1).any():
+        msg = f"{measure}: {name} does not vary over its samples (all rows are equal); there is nothing to compare."
+        raise ValueError(msg)
+
+
+def center_columns(X: Tensor) -> Tensor:
+    """Subtract from every feature its mean over the samples (the second-last dimension)."""
+    return X - X.mean(dim=-2, keepdim=True, dtype=torch.float64).to(X.dtype)
+
+
+def center_to_unit_scale(X: Tensor) -> Tensor:
+    """Center the columns and divide by the widest range of a column, so that squares neither overflow nor vanish.
+
+    The divisor is a constant to the gradient: right for whatever does not depend on the scale of `X`.
+    """
+    return center_columns(X).div_(widest_range(X))  # in place: no second array of that size
+
+
+def widest_range(X: Tensor) -> Tensor:
+    """Largest minus smallest value of the column where that is most, of shape (..., 1, 1); without gradient."""
+    values = X.detach()
+    return (values.amax(dim=-2, keepdim=True) - values.amin(dim=-2, keepdim=True)).amax(dim=-1, keepdim=True)

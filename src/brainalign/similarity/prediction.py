@@ -1,0 +1,430 @@
+"""How well one representation predicts another by a linear map.
+
+These measures have a direction: the source predicts the target. R2 is pooled: 1 minus the squared error over the
+squared deviation, both summed over all target features.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from brainalign.arrays import center_columns, check_paired
+
+__all__ = [
+    "contiguous_folds",
+    "linear_predictivity",
+    "linear_predictivity_cv",
+    "pls_predictivity",
+    "ridge_predictivity",
+]
+
+
+def linear_predictivity(*, source: Tensor, target: Tensor) -> Tensor:
+    """Share of the target's variance that a linear map of the source explains, in sample.
+
+    1 when the target is a linear map of the source; a random source of p features reaches p / (n - 1) by chance. Any
+    invertible linear map of the source is ignored.
+
+    Parameters
+    ----------
+    source : Tensor of shape (..., n_samples, n_features_source)
+        Representation that predicts, with fewer features than n_samples - 1.
+    target : Tensor of shape (..., n_samples, n_features_target)
+        Representation that is predicted.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        R2 in [0, 1], 1 for most alike.
+
+    Raises
+    ------
+    TypeError
+        For what is not a tensor of real floating-point numbers.
+    ValueError
+        If the source has n_samples - 1 features or more, so that it explains any target; or for bad shapes and values.
+
+    Notes
+    -----
+    ||Q'Y||^2 / ||Y||^2 with the orthonormal basis Q of the centered source and the centered target Y. Not symmetric.
+    Linearly dependent source features (one that is constant, say) add nothing; where there are any, the basis comes
+    from the pseudo-inverse instead of a QR decomposition, at several times the cost. The gradient exists wherever the
+    rank of the source does not change. Costs O(n p^2 + n p q).
+
+    Examples
+    --------
+    >>> source = torch.tensor([[1.0], [-1.0], [1.0], [-1.0]])
+    >>> target = torch.tensor([[3.0, 1.0], [-3.0, 1.0], [3.0, -1.0], [-3.0, -1.0]])
+    >>> round(float(linear_predictivity(source=source, target=target)), 6)  # 9 / (9 + 1)
+    0.9
+    """
+    source, target = check_paired(source, target, measure="linear_predictivity", min_samples=3)
+    _refuse_saturation(source, source.shape[-2], "linear_predictivity", "samples")
+    X, Y = center_columns(source), center_columns(target)
+    X = _unit_columns(X, source)
+    Q, R = torch.linalg.qr(X)
+    explained = X @ (_pseudo_inverse(X) @ Y) if _is_deficient(R, X.shape[-2]) else Q.mT @ Y
+    return _sum_of_squares(explained) / _sum_of_squares(Y)
+
+
+def linear_predictivity_cv(*, source: Tensor, target: Tensor, folds: int = 5) -> Tensor:
+    """Share of the target's variance that a linear map of the source explains in samples left out of its fit.
+
+    Parameters
+    ----------
+    source : Tensor of shape (..., n_samples, n_features_source)
+        Representation that predicts, with fewer features than training samples less one.
+    target : Tensor of shape (..., n_samples, n_features_target)
+        Representation that is predicted.
+    folds : int
+        Number of contiguous folds, see `contiguous_folds`.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        R2, at most 1, mean over the folds. Around 0 or below where the source does not predict; it can be far below.
+
+    Raises
+    ------
+    TypeError
+        For what is not a tensor of real floating-point numbers.
+    ValueError
+        If the source has too many features for the training samples of a fold, the target does not vary in a fold, the
+        number of folds does not fit, or for bad shapes and values.
+
+    Notes
+    -----
+    Means are those of the training samples, also in the deviation that R2 is measured against; it is pooled over target
+    features and averaged over folds. Samples are not shuffled: neighbors in time stay together. Linearly dependent
+    features get the coefficients of least norm.
+
+    Examples
+    --------
+    >>> source = torch.tensor([[1.0], [2.0], [4.0], [8.0], [9.0], [5.0]])
+    >>> round(float(linear_predictivity_cv(source=source, target=2 * source + 1, folds=2)), 6)
+    1.0
+    """
+    source, target = check_paired(source, target, measure="linear_predictivity_cv", min_samples=4)
+    scores = []
+    for train, test in _splits(source.shape[-2], folds, "linear_predictivity_cv"):
+        _refuse_saturation(source, len(train), "linear_predictivity_cv", "training samples")
+        X, Y, X_test, Y_test = _centered_fold(source, target, train, test)
+        scale = _column_lengths(X, source)
+        X = X / scale
+        Q, R = torch.linalg.qr(X)
+        if _is_deficient(R, X.shape[-2]):
+            coefficients = _pseudo_inverse(X) @ Y
+        else:
+            coefficients = torch.linalg.solve_triangular(R, Q.mT @ Y, upper=True)
+        scores.append(_r2(Y_test, (X_test / scale) @ coefficients, test, "linear_predictivity_cv"))
+    return torch.stack(scores).mean(dim=0)
+
+
+def ridge_predictivity(*, source: Tensor, target: Tensor, alpha: float = 100.0, folds: int | None = 5) -> Tensor:
+    """Share of the target's variance that a ridge regression on the source explains.
+
+    Parameters
+    ----------
+    source : Tensor of shape (..., n_samples, n_features_source)
+        Representation that predicts.
+    target : Tensor of shape (..., n_samples, n_features_target)
+        Representation that is predicted.
+    alpha : float
+        Penalty on the squared coefficients, above 0, in squared units of the source summed over samples: it is not
+        divided by their number.
+    folds : int or None
+        Number of contiguous folds, see `contiguous_folds`; None fits and scores the same samples.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        R2, at most 1, mean over the folds; in [0, 1] in sample. Cross-validated it can be far below 0.
+
+    Raises
+    ------
+    TypeError
+        For what is not a tensor of real floating-point numbers.
+    ValueError
+        If alpha is not above 0, the target does not vary in a fold, the number of folds does not fit, or for bad shapes
+        and values.
+
+    Notes
+    -----
+    B = (X'X + alpha I)^-1 X'Y, or X' (XX' + alpha I)^-1 Y where that is smaller; X and Y less their training means.
+    R2 is pooled over target features, against the training means, and averaged over folds (the conventions of Cloos et
+    al. 2024, arXiv 2407.07059, whose penalties are 1 to 10 000). A small alpha gives `linear_predictivity`, a large one
+    0. The value depends on the scale of the source, as alpha stays.
+
+    Examples
+    --------
+    >>> source = torch.tensor([[1.0], [-1.0]])
+    >>> round(float(ridge_predictivity(source=source, target=source, alpha=2.0, folds=None)), 6)  # halved: 1 - 1 / 4
+    0.75
+    """
+    source, target = check_paired(source, target, measure="ridge_predictivity")
+    if not 0 < alpha < float("inf"):
+        msg = (
+            f"ridge_predictivity: alpha must be above 0 and finite: got {alpha}. Without penalty: linear_predictivity."
+        )
+        raise ValueError(msg)
+    scores = []
+    for train, test in _splits(source.shape[-2], folds, "ridge_predictivity"):
+        X, Y, X_test, Y_test = _centered_fold(source, target, train, test)
+        scores.append(_r2(Y_test, X_test @ _ridge_coefficients(X, Y, alpha), test, "ridge_predictivity"))
+    return torch.stack(scores).mean(dim=0)
+
+
+def pls_predictivity(*, source: Tensor, target: Tensor, n_components: int = 2, folds: int | None = 5) -> Tensor:
+    """Share of the target's variance that a partial least squares regression on the source explains.
+
+    The map goes through a few directions of the source, each the one whose covariance with the target is largest.
+
+    Parameters
+    ----------
+    source : Tensor of shape (..., n_samples, n_features_source)
+        Representation that predicts.
+    target : Tensor of shape (..., n_samples, n_features_target)
+        Representation that is predicted.
+    n_components : int
+        Number of directions: at most the number of source features, and of training samples less one.
+    folds : int or None
+        Number of contiguous folds, see `contiguous_folds`; None fits and scores the same samples.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        R2, at most 1, mean over the folds; in [0, 1] in sample.
+
+    Raises
+    ------
+    TypeError
+        For what is not a tensor of real floating-point numbers.
+    ValueError
+        If there are fewer components to be had, the target does not vary in a fold, the number of folds does not fit,
+        or for bad shapes and values.
+
+    Notes
+    -----
+    Features are centered, not standardized. Each component's weights are the leading left singular vector of X'Y, after
+    which its part is removed from X and Y (Wold's PLS2). The gradient needs the leading singular value of every
+    component to be larger than the next one; ties among the others do no harm. Brain-Score uses 25 components
+    (Schrimpf et al. 2018).
+
+    Examples
+    --------
+    >>> source = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    >>> target = source @ torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    >>> round(float(pls_predictivity(source=source, target=target, n_components=1, folds=None)), 6)  # 4 / (4 + 1)
+    0.8
+    """
+    source, target = check_paired(source, target, measure="pls_predictivity")
+    scores = []
+    for train, test in _splits(source.shape[-2], folds, "pls_predictivity"):
+        most = min(source.shape[-1], len(train) - 1)
+        if not 1 <= n_components <= most:
+            msg = (
+                f"pls_predictivity: {source.shape[-1]} source features and {len(train)} training samples allow 1 to "
+                f"{most} components: got n_components = {n_components}."
+            )
+            raise ValueError(msg)
+        X, Y, X_test, Y_test = _centered_fold(source, target, train, test)
+        scores.append(_r2(Y_test, _pls_prediction(X, Y, X_test, n_components), test, "pls_predictivity"))
+    return torch.stack(scores).mean(dim=0)
+
+
+def contiguous_folds(n_samples: int, folds: int) -> list[range]:
+    """Cut the samples into neighboring folds of nearly equal length, the longer ones first.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of samples.
+    folds : int
+        Number of folds, from 2 to n_samples.
+
+    Returns
+    -------
+    list of range
+        Samples that each fold holds out, in order.
+
+    Raises
+    ------
+    ValueError
+        If the number of folds does not fit.
+
+    Examples
+    --------
+    >>> contiguous_folds(5, 2)
+    [range(0, 3), range(3, 5)]
+    """
+    if not 2 <= folds <= n_samples:
+        msg = f"{n_samples} samples can be cut into 2 to {n_samples} folds: got folds = {folds}."
+        raise ValueError(msg)
+    size, longer = divmod(n_samples, folds)
+    edges = [fold * size + min(fold, longer) for fold in range(folds + 1)]
+    return [range(start, stop) for start, stop in pairwise(edges)]
+
+
+def _splits(n_samples: int, folds: int | None, measure: str) -> list[tuple[list[int], list[int]]]:
+    """Training and test samples of each fold; without folds, all samples are both."""
+    everything = list(range(n_samples))
+    if folds is None:
+        return [(everything, everything)]
+    splits = [
+        (everything[: held.start] + everything[held.stop :], list(held))
+        for held in _folds_of(n_samples, folds, measure)
+    ]
+    shortest = min(len(train) for train, _ in splits)
+    if shortest < 2:
+        msg = f"{measure}: {folds} folds of {n_samples} samples leave {shortest} to train on; give more samples."
+        raise ValueError(msg)
+    return splits
+
+
+def _folds_of(n_samples: int, folds: int, measure: str) -> list[range]:
+    try:
+        return contiguous_folds(n_samples, folds)
+    except ValueError as error:
+        msg = f"{measure}: {error}"
+        raise ValueError(msg) from None
+
+
+def _centered_fold(
+    source: Tensor, target: Tensor, train: list[int], test: list[int]
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    X, Y = source[..., train, :], target[..., train, :]
+    x_mean, y_mean = X.mean(dim=-2, keepdim=True), Y.mean(dim=-2, keepdim=True)
+    return X - x_mean, Y - y_mean, source[..., test, :] - x_mean, target[..., test, :] - y_mean
+
+
+def _sum_of_squares(array: Tensor) -> Tensor:
+    return array.square().sum(dim=(-2, -1))
+
+
+def _r2(truth: Tensor, prediction: Tensor, test: list[int], measure: str) -> Tensor:
+    deviation = _sum_of_squares(truth)
+    if (deviation.detach() == 0).any():
+        msg = (
+            f"{measure}: in samples {test[0]} to {test[-1]} the target equals its training mean, so that there is "
+            "nothing to explain; give fewer folds or drop the constant part."
+        )
+        raise ValueError(msg)
+    return 1 - _sum_of_squares(truth - prediction) / deviation
+
+
+def _refuse_saturation(source: Tensor, n_samples: int, measure: str, kind: str) -> None:
+    n_features = source.shape[-1]
+    if n_features >= n_samples - 1:
+        msg = (
+            f"{measure}: {n_features} source features explain any target in {n_samples} {kind}: at most "
+            f"{n_samples - 2} are allowed. Use ridge_predictivity, fewer features (principal components), or more "
+            "samples."
+        )
+        raise ValueError(msg)
+
+
+def _column_lengths(X: Tensor, source: Tensor) -> Tensor:
+    """Length of every centered feature, 1 for a feature that is constant up to rounding."""
+    lengths = torch.linalg.vector_norm(X.detach(), dim=-2, keepdim=True)
+    size = source.detach().abs().amax(dim=-2, keepdim=True) * X.shape[-2] ** 0.5
+    return torch.where(lengths > 4 * torch.finfo(X.dtype).eps * size, lengths, torch.ones_like(lengths))
+
+
+def _unit_columns(X: Tensor, source: Tensor) -> Tensor:
+    # A constant, not part of the graph: no measure here notices the scale of source features.
+    return X / _column_lengths(X, source)
+
+
+def _is_deficient(R: Tensor, n_samples: int) -> bool:
+    """Whether any feature of unit length lies within rounding of the span of those before it."""
+    sines = R.detach().diagonal(dim1=-2, dim2=-1).abs()
+    return bool((sines <= _rank_tolerance(R, n_samples)).any())
+
+
+def _pseudo_inverse(X: Tensor) -> Tensor:
+    return torch.linalg.pinv(X, rtol=_rank_tolerance(X, X.shape[-2]))
+
+
+def _rank_tolerance(array: Tensor, n_samples: int) -> float:
+    return 4 * n_samples**0.5 * torch.finfo(array.dtype).eps
+
+
+def _ridge_coefficients(X: Tensor, Y: Tensor, alpha: float) -> Tensor:
+    if X.shape[-1] <= X.shape[-2]:
+        return _solve_penalized(X.mT @ X, X.mT @ Y, alpha)
+    return X.mT @ _solve_penalized(X @ X.mT, Y, alpha)
+
+
+def _solve_penalized(gram: Tensor, right: Tensor, alpha: float) -> Tensor:
+    penalty = alpha * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    factor, failed = torch.linalg.cholesky_ex(gram + penalty)
+    if (failed != 0).any():
+        msg = (
+            f"ridge_predictivity: alpha = {alpha} is lost in the rounding of {gram.dtype} beside this source; "
+            "raise alpha, rescale the source or use double precision."
+        )
+        raise ValueError(msg)
+    return torch.cholesky_solve(right, factor)
+
+
+def _pls_prediction(X: Tensor, Y: Tensor, X_test: Tensor, n_components: int) -> Tensor:
+    """Fit on X and Y, predict from X_test, removing one component after the other from all of them."""
+    nothing = (_rank_tolerance(X, X.shape[-2]) * (_sum_of_squares(X) * _sum_of_squares(Y)).sqrt()).detach()
+    predictions = []
+    for component in range(n_components):
+        covariance = X.mT @ Y
+        if (_sum_of_squares(covariance.detach()).sqrt() <= nothing).any():
+            msg = (
+                f"pls_predictivity: after {component} components the source and the target have no covariance left; "
+                f"give n_components = {component} or less."
+            )
+            raise ValueError(msg)
+        weights = _leading_left_vector(covariance)
+        scores, test_scores = X @ weights, X_test @ weights
+        power = _sum_of_squares(scores)[..., None, None]
+        x_loadings, y_loadings = X.mT @ scores / power, Y.mT @ scores / power
+        predictions.append(test_scores @ y_loadings.mT)
+        X, Y, X_test = X - scores @ x_loadings.mT, Y - scores @ y_loadings.mT, X_test - test_scores @ x_loadings.mT
+    return torch.stack(predictions).sum(dim=0)
+
+
+def _leading_left_vector(M: Tensor) -> Tensor:
+    """Left singular vector of the largest singular value, of shape (..., rows, 1); its sign is arbitrary."""
+    M = M / M.detach().abs().amax(dim=(-2, -1), keepdim=True)  # the squares below must not over- or underflow
+    if M.shape[-2] <= M.shape[-1]:
+        return _LeadingEigenvector.apply(M @ M.mT)
+    left = M @ _LeadingEigenvector.apply(M.mT @ M)
+    return left / torch.linalg.vector_norm(left, dim=-2, keepdim=True)
+
+
+class _LeadingEigenvector(torch.autograd.Function):
+    """Eigenvector of the largest eigenvalue of a symmetric matrix, of shape (..., n, 1).
+
+    Its gradient divides by the distance of the largest eigenvalue from every other one only; that of a full
+    decomposition also divides by the distances among the others and fails where those coincide.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor) -> Tensor:
+        values, vectors = torch.linalg.eigh(matrix)
+        ctx.save_for_backward(values, vectors)
+        return vectors[..., -1:].clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        values, vectors = ctx.saved_tensors
+        leading, others = vectors[..., -1:], vectors[..., :-1]
+        gaps = (values[..., -1:] - values[..., :-1]).unsqueeze(-1)
+        if (gaps == 0).any():
+            msg = (
+                "pls_predictivity: the two largest covariances of a component are equal, so that it has no gradient; "
+                "start from other data."
+            )
+            raise ValueError(msg)
+        direction = others @ ((others.mT @ gradient) / gaps)
+        outer = direction @ leading.mT
+        return (outer + outer.mT) / 2
