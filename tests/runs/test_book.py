@@ -219,3 +219,16 @@ def test_progress_away_from_a_terminal_is_one_line_a_step(ran, said, progress):
     progress.failed("tiny", "[red]no[/red]")
     assert said.getvalue() == "tiny: executing (code: cell 2; lock: requirements.lock)\ntiny: [red]no[/red]\n"
     assert ran.store.good_runs("tiny") != []
+
+
+def test_a_committed_book_without_an_executed_notebook_says_what_to_do(tiny):
+    with pytest.raises(
+        BookError, match=r"^tiny: there is no executed notebook notebooks/01_tiny\.ipynb\. Make it with: "
+    ):
+        committed_outcomes([tiny.chapter])
+
+
+def test_a_committed_notebook_that_no_run_made_is_refused(tiny):
+    nbformat.write(nbformat.v4.new_notebook(), tiny.chapter.pair_path)
+    with pytest.raises(BookError, match=r"^tiny: no run made the executed notebook notebooks/01_tiny\.ipynb\."):
+        committed_outcomes([tiny.chapter])

@@ -21,7 +21,7 @@ from brainalign.runs.book_checks import check_pages
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.errors import BookError, ChapterFailedError
 from brainalign.runs.execution import run_chapter
-from brainalign.runs.pages import RECORD, assemble_page
+from brainalign.runs.pages import RECORD, assemble_page, page_record
 from brainalign.runs.progress import ChapterProgress
 from brainalign.runs.store import Run, RunStore
 
@@ -89,11 +89,10 @@ def _run_one(chapter: Chapter, profile: str, progress: ChapterProgress, store: R
         progress.failed(chapter.name, str(error))
         return ChapterOutcome(chapter, None, error.run)
     except MissingDataError as error:
-        page = chapter.read_pair()
-        if page is None:
+        if not chapter.pair_path.is_file():
             raise
         progress.failed(chapter.name, f"not executed, the page keeps its last executed version ({error})")
-        return ChapterOutcome(chapter, _mark(page, "committed"))
+        return _committed(chapter)
     progress.finish(chapter.name, outcome)
     page = assemble_page(chapter, outcome.run.notebook(), outcome.run.manifest)
     return ChapterOutcome(chapter, _mark(page, "reused" if outcome.reused else "fresh"))
@@ -108,8 +107,14 @@ def save_executed_pairs(outcomes: Sequence[ChapterOutcome]) -> None:
 
 
 def committed_outcomes(chapters: Sequence[Chapter]) -> list[ChapterOutcome]:
-    """The book's chapters as they are committed, without running anything."""
-    return [ChapterOutcome(chapter, _mark(chapter.read_pair(), "committed")) for chapter in chapters]
+    """The book's chapters as they are committed, without running anything.
+
+    Raises
+    ------
+    BookError
+        When a chapter has no executed notebook, or one that no run made.
+    """
+    return [_committed(chapter) for chapter in chapters]
 
 
 def build_book(outcomes: Sequence[ChapterOutcome], output: Path | None = None) -> Path:
@@ -160,6 +165,18 @@ def pages_of_toc(path: Path) -> list[str]:
         return [name for item in node for name in walk(item)] if isinstance(node, list) else []
 
     return walk(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def _committed(chapter: Chapter) -> ChapterOutcome:
+    page = chapter.read_pair()
+    if page is None or page_record(page) is None:
+        what = "there is no" if page is None else "no run made the"
+        msg = (
+            f"{chapter.name}: {what} executed notebook notebooks/{chapter.stem}.ipynb. "
+            "Make it with: brainalign book --save-pairs"
+        )
+        raise BookError(msg)
+    return ChapterOutcome(chapter, _mark(page, "committed"))
 
 
 def _mark(page: NotebookNode, origin: str) -> NotebookNode:

@@ -159,7 +159,7 @@ def _measure(
     except PapermillExecutionError as raised:
         error = _describe_cell_error(raised)
     except Exception as raised:  # a dead kernel or a timeout: the run failed, and the manifest has to say so
-        error = {"kind": type(raised).__name__, "text": scrub(str(raised)), "cell": None, "source": "", "traceback": ""}
+        error = _describe_error(type(raised).__name__, scrub(str(raised)))
     data = [file for reference in parameters.data() for file in files_of(reference)]
     wrong_data = _undeclared_data(folder, parameters) or _changed_data(key, data)
     error = error or wrong_data
@@ -303,7 +303,7 @@ def _undeclared_data(folder: Path, parameters: ChapterParameters) -> dict[str, A
         f"the chapter read {', '.join(undeclared)}, which its parameters do not declare, so a change of it would go "
         f"unnoticed. Add it to {type(parameters).__name__}.data."
     )
-    return {"kind": "UndeclaredData", "text": text, "cell": None, "source": "", "traceback": ""}
+    return _describe_error("UndeclaredData", text)
 
 
 def _changed_data(key: RunKey, data: list[DataFile]) -> dict[str, Any] | None:
@@ -311,7 +311,12 @@ def _changed_data(key: RunKey, data: list[DataFile]) -> dict[str, Any] | None:
     if not changed:
         return None
     text = f"{', '.join(changed)} changed while the chapter was running, so its numbers fit neither; run it again."
-    return {"kind": "ChangedData", "text": text, "cell": None, "source": "", "traceback": ""}
+    return _describe_error("ChangedData", text)
+
+
+def _describe_error(kind: str, text: str) -> dict[str, Any]:
+    """An error that no cell raised, in the layout of the manifest."""
+    return {"kind": kind, "text": text, "cell": None, "source": "", "traceback": ""}
 
 
 def _describe_cell_error(raised: PapermillExecutionError) -> dict[str, Any]:
