@@ -28,7 +28,7 @@ def real(tmp_path, monkeypatch):
 # Help
 
 
-COMMANDS = ["list", "params", "run", "show", "book"]
+COMMANDS = ["list", "params", "run", "show", "book", "data", "models", "zoo"]
 
 
 def listed_commands(text):

@@ -4,10 +4,13 @@ import shutil
 import time
 
 import pytest
+import yaml
 from numpy.testing import assert_array_equal, assert_equal
 
 from brainalign.datasets import catalogue as module
 from brainalign.datasets.catalogue import (
+    MIRROR,
+    MIRRORED,
     USE_LOG,
     CatalogueEntry,
     ChecksumError,
@@ -15,12 +18,17 @@ from brainalign.datasets.catalogue import (
     catalogue,
     entry,
     files_of,
+    folder_of,
     locate,
+    problems_of,
     sha256_of,
+    state_of,
 )
 from brainalign.datasets.locations import project_root
 
-FILES = [(name, file.path) for name, record in catalogue().items() for file in record.files]
+FILES = [(name, file.path) for name, record in catalogue().items() if record.url is None for file in record.files]
+FROM_THE_WEB = [name for name, record in catalogue().items() if record.url]
+BY_HAND = [name for name, record in catalogue().items() if record.obtain]
 # sha256 of "weights" and of nothing, from coreutils.
 SHA_OF_WEIGHTS = "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c"
 SHA_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -56,17 +64,50 @@ def own_folder(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "path"), FILES)
-def test_every_catalogued_file_is_there_and_unchanged(name, path):
+def test_every_file_that_comes_with_the_installation_is_there_and_unchanged(name, path):
     assert locate(name, path).is_file()
 
 
+@pytest.mark.parametrize("name", FROM_THE_WEB)
+def test_every_file_of_the_web_in_the_mirror_is_the_pinned_one(name, mirror):
+    mirror(name)
+    assert_array_equal(problems_of(name), [])
+    on_disk = [locate(name, file.path).stat().st_size for file in entry(name).files]
+    assert_array_equal([file.bytes for file in entry(name).files], on_disk)
+
+
 def test_files_from_outside_are_pinned_to_a_version_and_a_checksum():
-    outside = [record for record in catalogue().values() if record.module]
-    assert outside
+    outside = [record for record in catalogue().values() if record.module or record.url]
+    assert len(outside) > 10
     for record in outside:
-        assert re.fullmatch(r"[\w-]+==[\d.]+", record.package)
+        if record.module:
+            assert re.fullmatch(r"[\w-]+==[\d.]+", record.package)
+        elif record.url.startswith(MIRRORED):
+            assert re.search(r"/[0-9a-f]{40}(/|$)", record.url)  # a commit, not a branch
         for file in record.files:
             assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
+
+
+def test_every_entry_cites_a_work_of_the_bibliography_and_names_a_licence():
+    bibliography = (project_root() / "book" / "references.bib").read_text(encoding="utf-8")
+    known = set(re.findall(r"^@\w+\{(\S+),$", bibliography, flags=re.MULTILINE))
+    assert_equal({record.citation for record in catalogue().values()} - known, set())
+    assert all(record.licence and record.title for record in catalogue().values())
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_what_is_obtained_by_hand_says_into_which_folder_it_goes(name):
+    assert f"`brainalign data where {name}`" in entry(name).obtain.replace("$(", "`").replace(")", "`")
+
+
+def test_long_lists_of_files_are_read_from_a_table():
+    written = yaml.safe_load((project_root() / "data" / "catalogue.yml").read_text(encoding="utf-8"))
+    tables = {name: fields["files"] for name, fields in written.items() if isinstance(fields.get("files"), str)}
+    assert_equal(tables["haxby-25mm"], "data/catalogue/haxby-25mm.csv")
+    on_disk = {path.name for path in (project_root() / "data" / "catalogue").iterdir()}
+    assert_equal({f"data/catalogue/{name}" for name in on_disk}, set(tables.values()))
+    assert_equal(len(entry("haxby-25mm").files), 29)
+    assert_equal(len(entry("alice-story").files), 146)
 
 
 def test_files_of_an_entry_come_with_label_checksum_and_licence():
@@ -129,7 +170,7 @@ def test_missing_data_is_a_missing_file_to_those_who_do_not_know_us():
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_one():
-    known = "Known are: icn-published, minilm, hcp-connectomes."
+    known = "Known are: icn-published, minilm, hcp-connectomes, "
     with pytest.raises(ValueError, match=rf"unknown dataset 'mini-lm'. Did you mean 'minilm'\? {known}"):
         locate("mini-lm", "model/config.json")
     with pytest.raises(ValueError, match=rf"unknown dataset 'zzz'. {known}"):
@@ -145,6 +186,122 @@ def test_an_unknown_path_is_answered_with_those_that_exist():
 def test_an_unknown_field_in_the_catalogue_is_refused():
     with pytest.raises(ValueError, match="licens"):
         make_entry(licens="MIT")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"files": []}, "list the files, or say under obtain how to get them"),
+        ({"files": [{"path": "a"}], "obtain": "ask"}, "what is obtained by hand has no files"),
+        ({"files": [{"path": "a"}], "url": "https://a.b"}, "a file from the web needs its sha256 and its bytes"),
+        ({"files": [{"path": "../a"}]}, "'../a' must lead to a file below the folder of its entry"),
+        ({"files": [{"path": "/a"}]}, "'/a' must lead to a file below the folder of its entry"),
+        ({"files": [{"path": "a"}], "kind": "picture"}, "picture"),
+    ],
+)
+def test_an_entry_that_cannot_work_is_refused(fields, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        CatalogueEntry(**{"kind": "brain", "title": "A toy", "citation": "toy", "licence": "MIT", **fields})
+
+
+# Where files are
+
+
+@pytest.fixture
+def outside(tmp_path, monkeypatch):
+    """A catalogue with an entry from the web, one by hand, and one of a package that is not installed."""
+    monkeypatch.delenv(MIRROR, raising=False)
+    monkeypatch.setenv("BRAINALIGN_HOME", str(tmp_path / "home"))
+    about = {"kind": "brain", "title": "A toy", "citation": "toy2020", "licence": "MIT"}
+    files = [{"path": path, "sha256": SHA_OF_WEIGHTS, "bytes": 7} for path in ("a.bin", "b.bin", "c.bin")]
+    entries = {
+        "web": CatalogueEntry(**about, url=f"{MIRRORED}owner/repo", files=files),
+        "hand": CatalogueEntry(**about, obtain="ask the authors"),
+        "package": make_entry(SHA_OF_WEIGHTS, module="no_such_package_here", package="toy-package==2.0"),
+    }
+    monkeypatch.setattr(module, "catalogue", lambda: entries)
+    return tmp_path
+
+
+def test_what_is_not_fetched_says_which_command_fetches_it(outside):
+    folder = outside / "home/files/raw.githubusercontent.com/owner/repo"
+    assert_equal(folder_of("web"), folder)
+    message = f"web: the file a.bin is missing from {folder}. Mend it with: brainalign data get web"
+    with pytest.raises(MissingDataError, match=re.escape(message)):
+        locate("web", "a.bin")
+
+
+def test_state_and_problems_follow_the_files(outside):
+    folder = folder_of("web")
+    folder.mkdir(parents=True)
+    assert_equal(state_of("web"), "not here")
+    missing = f"web: 3 of 3 files are missing from {folder}. Mend it with: brainalign data get web"
+    assert_array_equal(problems_of("web"), [missing])
+    for path in ("a.bin", "b.bin"):
+        (folder / path).write_text("weights")
+    assert_equal(state_of("web"), "partly here")
+    (folder / "c.bin").write_text("altered")
+    assert_equal(state_of("web"), "here")
+    (problem,) = problems_of("web")
+    assert problem.startswith("web: c.bin is not the file it should be: sha256 ")
+    assert problem.endswith(" Mend it with: brainalign data get web")
+    (folder / "c.bin").write_text("weights")
+    os.utime(folder / "c.bin", ns=(time.time_ns(), time.time_ns() + 10**9))
+    assert_array_equal(problems_of("web"), [])
+
+
+def test_state_of_what_comes_with_the_installation(outside, packaged):
+    assert_equal(state_of("toy"), "package")
+    packaged.unlink()
+    assert_equal(state_of("toy"), "not here")
+
+
+def test_state_of_a_package_that_is_not_installed(outside):
+    assert_equal(state_of("package"), "not here")
+    assert_equal(len(problems_of("package")), 1)
+
+
+def test_what_is_obtained_by_hand_is_looked_for_in_a_folder_of_its_own(outside):
+    folder = outside / "home/by-hand/hand"
+    assert_equal(folder_of("hand"), folder)
+    assert_equal(state_of("hand"), "by hand")
+    with pytest.raises(MissingDataError, match=re.escape(f"is missing from {folder}. Mend it with: ask the authors")):
+        locate("hand", "bold.nii.gz")
+    folder.mkdir(parents=True)
+    assert_equal(state_of("hand"), "by hand")
+    (folder / "bold.nii.gz").write_text("volumes")
+    assert_equal(state_of("hand"), "here")
+    assert_equal(locate("hand", "bold.nii.gz"), folder / "bold.nii.gz")
+
+
+def test_every_file_obtained_by_hand_counts(outside):
+    folder = outside / "home/by-hand/hand"
+    with pytest.raises(MissingDataError, match=re.escape(f"hand: there are no files in {folder}. Mend it with: ask")):
+        files_of("hand")
+    for path in ("sub-1/bold.nii.gz", "readme.txt", ".datalad/config"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text("weights")
+    found = files_of("hand")
+    assert_array_equal([file.label for file in found], ["hand/readme.txt", "hand/sub-1/bold.nii.gz"])
+    assert_array_equal([file.sha256 for file in found], [SHA_OF_WEIGHTS] * 2)
+
+
+def test_the_mirror_is_looked_into_before_the_data_home(outside, monkeypatch):
+    at_home, mirrored = folder_of("web"), outside / "mirror/owner/repo"
+    for folder in (at_home, mirrored):
+        folder.mkdir(parents=True)
+        (folder / "a.bin").write_text("weights")
+    (at_home / "b.bin").write_text("weights")
+    monkeypatch.setenv(MIRROR, str(outside / "mirror"))
+    assert_equal(locate("web", "a.bin"), mirrored / "a.bin")
+    assert_equal(locate("web", "b.bin"), at_home / "b.bin")
+    assert_equal(folder_of("web"), at_home)  # where what is lacking will be put
+    for path in ("b.bin", "c.bin"):
+        (mirrored / path).write_text("weights")
+    assert_equal(folder_of("web"), mirrored)
+    assert_equal(state_of("web"), "mirror")
+    monkeypatch.setenv(MIRROR, "https://mirror.example")
+    assert_equal(locate("web", "a.bin"), at_home / "a.bin")
 
 
 def test_own_folders_absolute_at_home_and_below_the_project(own_folder, monkeypatch):

@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from brainalign.cli.claims import judge_claims
+from brainalign.cli.console import open_console
+from brainalign.cli.data import data_app
+from brainalign.cli.models import models_app
+from brainalign.cli.zoo import zoo_app
 from brainalign.datasets.catalogue import ChecksumError
+from brainalign.datasets.home import use_data_home
 from brainalign.runs.errors import BookError, ChapterFailedError, UsageError
 from brainalign.runs.parameters import DEFAULT_PROFILE
 from brainalign.runs.progress import chapter_progress
@@ -21,6 +26,8 @@ from brainalign.runs.registry import CHAPTERS, get_chapter
 from brainalign.runs.store import Run, RunStore
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from brainalign.runs.book import ChapterOutcome
 
 app = typer.Typer(
@@ -29,6 +36,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(data_app, name="data")
+app.add_typer(models_app, name="models")
+app.add_typer(zoo_app, name="zoo")
 
 ChapterName = Annotated[str, typer.Argument(metavar="CHAPTER", help="Short name of a chapter; see: brainalign list")]
 Profile = Annotated[str, typer.Option(help="Named set of parameters: default, or smoke for a quick trial.")]
@@ -47,7 +58,7 @@ def list_chapters() -> None:
         runs = store.good_runs(chapter.name)
         latest = f"{runs[0].manifest.run_id}, {runs[0].manifest.started[:10]}" if runs else "none yet"
         table.add_row(*(Text(text) for text in (chapter.name, chapter.part, chapter.title, latest)))
-    _console().print(table)
+    open_console().print(table)
 
 
 @app.command()
@@ -57,7 +68,7 @@ def params(chapter: ChapterName) -> None:
     table = Table("name", "type", "default", "bounds", "help", box=None, pad_edge=False)
     for info in parameters.describe():
         table.add_row(*(Text(text) for text in (info.name, info.type, info.default, info.bounds, info.help)))
-    console = _console()
+    console = open_console()
     console.print(table)
     for profile, values in parameters.profiles.items():
         changed = ", ".join(f"{name} = {value}" for name, value in values.items()) or "the defaults above"
@@ -76,7 +87,7 @@ def run(
     from brainalign.runs.execution import run_chapter  # papermill is slow to import
 
     found = get_chapter(chapter)
-    console = _console()
+    console = open_console()
     with chapter_progress(console, 1) as progress:
         outcome = run_chapter(
             found,
@@ -97,7 +108,7 @@ def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning, or a chapter's name.")],
 ) -> None:
     """Show a run: parameters, key, versions, hardware, results."""
-    console, found = _console(), RunStore().open(run)
+    console, found = open_console(), RunStore().open(run)
     manifest = found.manifest
     table = Table(show_header=False, box=None, pad_edge=False)
     gpus = ", ".join(manifest.hardware["gpus"]) or "no GPU"
@@ -139,7 +150,7 @@ def book(
     if save_pairs and (committed or profile != DEFAULT_PROFILE):
         msg = "--save-pairs writes the chapters at their defaults; give it without --committed and --profile."
         raise UsageError(msg)
-    console = _console()
+    console = open_console()
     outcomes = committed_outcomes(CHAPTERS) if committed else _run_all(console, profile)
     if save_pairs:
         save_executed_pairs(outcomes)
@@ -147,6 +158,9 @@ def book(
         index = build_book(outcomes, output)
     console.print(Text(f"The book is ready. Open it with a browser: {index.as_uri()}"))
     console.print(Text(f"or serve it: python -m http.server --directory {_short(index.parent)}"))
+
+
+app.command("claims")(judge_claims)
 
 
 def _run_all(console: Console, profile: str) -> list[ChapterOutcome]:
@@ -159,13 +173,14 @@ def _run_all(console: Console, profile: str) -> list[ChapterOutcome]:
         _show_error(console, run)
     if failed:
         message = f"{len(failed)} of {len(outcomes)} chapters failed; the earlier book was left as it was."
-        _console(stderr=True).print(Text(message))
+        open_console(stderr=True).print(Text(message))
         raise typer.Exit(1)
     return outcomes
 
 
 def main() -> None:
     """Run the command line; errors of the user become one plain message and exit code 2, others exit code 1."""
+    use_data_home()
     try:
         app(args=_join_pairs(sys.argv[1:]), prog_name="brainalign")
     except UsageError as error:
@@ -173,7 +188,7 @@ def main() -> None:
     except (FileNotFoundError, ChecksumError, BookError) as error:
         _fail(str(error), 1)
     except ChapterFailedError as error:
-        _show_error(_console(stderr=True), error.run)
+        _show_error(open_console(stderr=True), error.run)
         sys.exit(1)
 
 
@@ -200,14 +215,8 @@ def _split(pairs: list[str]) -> dict[str, Any]:
     return values
 
 
-def _console(*, stderr: bool = False) -> Console:
-    # Away from a terminal (a log, a pipe) lines must not be wrapped to 80 columns.
-    terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, width=None if terminal else 200, highlight=False, soft_wrap=not terminal)
-
-
 def _fail(message: str, code: int) -> None:
-    _console(stderr=True).print(Text(f"brainalign: {message}"))
+    open_console(stderr=True).print(Text(f"brainalign: {message}"))
     sys.exit(code)
 
 
@@ -234,7 +243,3 @@ def _show_results(console: Console, run: Run) -> None:
 
 def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,57 @@
+"""The command `brainalign claims`: what was published, what was measured here, and the verdict."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from brainalign.cli.console import open_console
+from brainalign.runs.chapter import Chapter
+from brainalign.runs.claims import read_ledger
+from brainalign.runs.errors import unknown
+from brainalign.runs.registry import CHAPTERS
+from brainalign.runs.store import RunStore
+from brainalign.runs.verdicts import Judgement, Record, counts, judge_all, record_of_page, record_of_run
+
+Study = Annotated[str | None, typer.Option(metavar="STUDY", help="Only the claims of this study.")]
+Committed = Annotated[
+    bool, typer.Option("--committed", help="Judge by the committed notebooks, as the book does, and not by later runs.")
+]
+
+
+def judge_claims(study: Study = None, committed: Committed = False) -> None:
+    """Hold every published claim against the latest run of its chapter, or its committed notebook if it has no run."""
+    ledger = read_ledger()
+    if study is not None and study not in ledger.studies:
+        raise unknown(kind="study", given=study, known=ledger.studies)
+    store = None if committed else RunStore()
+    judgements = judge_all(ledger, filter(None, (_record(chapter, store) for chapter in CHAPTERS)))
+    console = open_console()
+    for key, described in ledger.studies.items():
+        if study in (None, key):
+            of_study = [judgement for judgement in judgements if judgement.claim.study == key]
+            console.print(Text(f"{key}: {described.title} ({described.citation})", style="bold"))
+            _print_table(console, of_study)
+            console.print(Text(f"{counts(of_study)}\n"))
+
+
+def _record(chapter: Chapter, store: RunStore | None) -> Record | None:
+    runs = store.good_runs(chapter.name) if store else []
+    if runs:
+        return record_of_run(chapter, runs[0])
+    page = chapter.read_pair()
+    return record_of_page(chapter, page) if page is not None else None
+
+
+def _print_table(console: Console, judgements: list[Judgement]) -> None:
+    table = Table("claim", "published", "holds if", "measured here", "verdict", "by", box=None, pad_edge=False)
+    for judgement in judgements:
+        claim = judgement.claim
+        verdict = f"{judgement.verdict} ({judgement.note})" if judgement.note else str(judgement.verdict)
+        row = (claim.id, claim.published, claim.criterion.text, judgement.measured or "-", verdict)
+        table.add_row(*(Text(text) for text in row), Text(judgement.origin or "-"))
+    console.print(table)

@@ -1,0 +1,47 @@
+"""Where the commands print, and how sizes are written."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+
+def open_console(*, stderr: bool = False) -> Console:
+    """A console that wraps lines in a terminal, and not in a log or a pipe."""
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=None if terminal else 200, highlight=False, soft_wrap=not terminal)
+
+
+def readable_bytes(n_bytes: int) -> str:
+    """A number of bytes with three digits and a decimal unit.
+
+    Examples
+    --------
+    >>> readable_bytes(440425712), readable_bytes(999)
+    ('440 MB', '999 B')
+    """
+    return _scaled(n_bytes, ("B", "kB", "MB", "GB", "TB"), " ")
+
+
+def readable_count(n: int) -> str:
+    """A count with three digits and a letter for thousands (K), millions (M) and more.
+
+    Examples
+    --------
+    >>> readable_count(5717416)
+    '5.72M'
+    """
+    return _scaled(n, ("", "K", "M", "B", "T"), "")
+
+
+def _scaled(number: int, units: tuple[str, ...], separator: str) -> str:
+    if number < 1000:
+        return f"{number}{separator}{units[0]}".strip()
+    scaled = float(number)
+    step = 0
+    while scaled >= 999.5 and step < len(units) - 1:
+        scaled /= 1000
+        step += 1
+    digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+    return f"{scaled:.{digits}f}{separator}{units[step]}"

@@ -1,0 +1,148 @@
+"""fMRI of a subject who viewed pictures of eight categories, at the coarse resolution of 25 mm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import nibabel
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.signal import detrend
+
+from brainalign.datasets.catalogue import locate
+
+CATEGORIES = ("bottle", "cat", "chair", "face", "house", "scissors", "scrambledpix", "shoe")
+"""What was shown; in each run, one block of each."""
+
+REST = "rest"
+"""Label of the volumes between blocks."""
+
+MASKS = ("brain", "gray", "white", "vt")
+"""Available selections of voxels; ``vt`` (ventral temporal cortex) is a single voxel at this resolution."""
+
+N_RUNS = 12
+REPETITION_TIME = 2.5
+"""Seconds from one volume to the next."""
+
+
+@dataclass(frozen=True)
+class HaxbyRecording:
+    """Responses of all runs, one after the other.
+
+    Attributes
+    ----------
+    responses : ndarray of shape (n_volumes, n_voxels)
+        The scanner's signal, in arbitrary units.
+    labels : ndarray of shape (n_volumes,)
+        What each volume responds to: one of `CATEGORIES`, or `REST`.
+    runs : ndarray of shape (n_volumes,)
+        Run of each volume, from 1.
+    voxels : ndarray of shape (n_voxels, 3)
+        Indices of the voxels in the volume.
+    """
+
+    responses: NDArray[np.float64]
+    labels: NDArray[np.str_]
+    runs: NDArray[np.int64]
+    voxels: NDArray[np.int64]
+
+
+def load_haxby(mask: str = "brain", *, delay: float = 0.0) -> HaxbyRecording:
+    """Twelve runs of subject 1, with every volume labelled by the block that it responds to.
+
+    Parameters
+    ----------
+    mask : {"brain", "gray", "white", "vt"}
+        Which voxels to return.
+    delay : float
+        Seconds by which labels are shifted further. The onsets in the files already lie where the signal has begun
+        to rise: the ventral temporal voxel follows blocks against rest best (r = 0.63) without a shift.
+
+    Returns
+    -------
+    HaxbyRecording
+        Of 12 x 121 volumes.
+
+    Raises
+    ------
+    ValueError
+        For an unknown mask, a negative delay, or runs whose volumes do not fit the mask.
+    MissingDataError, ChecksumError
+        When a file is not here or cannot be trusted; see `brainalign.datasets.catalogue.locate`.
+
+    References
+    ----------
+    Haxby et al. 2001, Science 293; resampled by the makers of PyMVPA.
+    """
+    if mask not in MASKS:
+        msg = f"mask = {mask!r} is not available; choose one of {', '.join(MASKS)}."
+        raise ValueError(msg)
+    if not 0 <= delay < np.inf:
+        msg = f"delay = {delay} must be a number of seconds, 0 or more."
+        raise ValueError(msg)
+    selected = nibabel.load(_file(f"masks/25mm/{mask}.nii.gz")).get_fdata() > 0
+    responses, labels = zip(*(_load_run(run, selected, delay) for run in range(1, N_RUNS + 1)), strict=True)
+    runs = np.repeat(np.arange(1, N_RUNS + 1), [len(volumes) for volumes in responses])
+    return HaxbyRecording(np.concatenate(responses), np.concatenate(labels), runs, np.argwhere(selected))
+
+
+def average_blocks(recording: HaxbyRecording) -> NDArray[np.float64]:
+    """Mean response to each category in each run, after each voxel's run was detrended and standardized.
+
+    Parameters
+    ----------
+    recording : HaxbyRecording
+        For example from `load_haxby`.
+
+    Returns
+    -------
+    ndarray of shape (n_runs, n_categories, n_voxels)
+        In units of the voxel's standard deviation over the run; categories in the order of `CATEGORIES`.
+
+    Raises
+    ------
+    ValueError
+        When a run lacks a category, or a voxel does not vary within a run.
+    """
+    numbers = np.unique(recording.runs)
+    return np.stack([_average_run(recording, run) for run in numbers])
+
+
+def _average_run(recording: HaxbyRecording, run: int) -> NDArray[np.float64]:
+    chosen = recording.runs == run
+    labels = recording.labels[chosen]
+    absent = [category for category in CATEGORIES if category not in labels]
+    if absent:
+        msg = f"run {run} has no volume of: {', '.join(absent)}. Leave the run out, or shorten the delay."
+        raise ValueError(msg)
+    signal = recording.responses[chosen]
+    flat = np.flatnonzero(np.ptp(signal, axis=0) == 0)
+    if flat.size:
+        msg = f"run {run}: voxel {flat[0]} does not vary (and {flat.size - 1} more). Choose a mask without it."
+        raise ValueError(msg)
+    signal = detrend(signal, axis=0)
+    signal /= signal.std(axis=0)
+    return np.stack([signal[labels == category].mean(axis=0) for category in CATEGORIES])
+
+
+def _load_run(run: int, selected: NDArray[np.bool_], delay: float) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    folder = f"BOLD/task001_run{run:03d}"
+    volumes = nibabel.load(_file(f"{folder}/bold_25mm.nii.gz")).get_fdata()
+    if volumes.ndim != 4 or volumes.shape[:3] != selected.shape:
+        msg = f"run {run} has the shape {volumes.shape}, the mask {selected.shape}: they do not belong together."
+        raise ValueError(msg)
+    events = pd.read_csv(_file(f"{folder}/bold_events.tsv"), sep="\t")
+    return volumes[selected].T, _label_volumes(events, volumes.shape[3], delay)
+
+
+def _label_volumes(events: pd.DataFrame, n_volumes: int, delay: float) -> NDArray[np.str_]:
+    times = REPETITION_TIME * np.arange(n_volumes) - delay
+    labels = np.full(n_volumes, REST, dtype=f"<U{max(map(len, CATEGORIES))}")
+    for event in events.itertuples():
+        labels[(times >= event.onset) & (times < event.onset + event.duration)] = event.trial_type
+    return labels
+
+
+def _file(path: str) -> str:
+    return str(locate("haxby-25mm", path))
