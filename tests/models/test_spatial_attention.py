@@ -1,158 +1,30 @@
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_allclose, assert_array_equal, assert_array_less, assert_equal
+from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from transformers import (
-    BertConfig,
-    BertForMaskedLM,
-    BertModel,
-    DeiTConfig,
-    DeiTModel,
-    GPT2Config,
-    GPT2LMHeadModel,
-    GPT2Model,
-    RobertaConfig,
-    RobertaForMaskedLM,
-    RobertaModel,
-    ViTConfig,
-    ViTForImageClassification,
-    ViTMAEConfig,
-    ViTMAEForPreTraining,
-    ViTMAEModel,
-    ViTModel,
-    XLMRobertaConfig,
-    XLMRobertaModel,
-)
+from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel
 
-from brainalign.datasets import ChecksumError, MissingDataError
+from brainalign.datasets import MissingDataError
 from brainalign.datasets.catalogue import locate
-from brainalign.models import spatial_attention
-from brainalign.topology.graphs import attention_logits, row_softmax
+from brainalign.models import SpatialAttention, read_spatial_attention, spatial_attention
+from brainalign.models.checkpoints import TensorPart, open_checkpoint
+from brainalign.models.layouts import parts_needed, topology_bytes
+from brainalign.topology.graphs import attention_graph, attention_logits
+from tests.models.families import FAMILIES, TEXT, build
 
-# The library computes in float32.
 PARITY = 1e-5
-# Eleven layers: "10" sorts before "2" as text. Every width differs from every other.
-LAYERS, HEADS, WIDTH, ROWS = 11, 3, 12, 40
-TEXT = {
-    "hidden_size": WIDTH,
-    "num_attention_heads": HEADS,
-    "num_hidden_layers": LAYERS,
-    "intermediate_size": 8,
-    "vocab_size": 20,
-    "max_position_embeddings": ROWS,
-}
-GPT2 = {"n_embd": WIDTH, "n_head": HEADS, "n_layer": LAYERS, "n_positions": ROWS, "vocab_size": 20}
-GPT2 |= {"bos_token_id": 0, "eos_token_id": 0}
-PICTURE = {
-    "hidden_size": WIDTH,
-    "num_attention_heads": HEADS,
-    "num_hidden_layers": LAYERS,
-    "intermediate_size": 8,
-    "image_size": 8,
-    "patch_size": 2,
-}
-DECODER = {
-    "decoder_hidden_size": WIDTH,
-    "decoder_num_attention_heads": HEADS,
-    "decoder_num_hidden_layers": 2,
-    "decoder_intermediate_size": 8,
-}
-# Class, configuration, number of positions (text: rows without padding; pictures: 16 patches and class
-# tokens).
-MODELS = {
-    "BERT": (BertModel, BertConfig(**TEXT), ROWS),
-    "BERT with head": (BertForMaskedLM, BertConfig(**TEXT), ROWS),
-    "RoBERTa": (RobertaModel, RobertaConfig(**TEXT), ROWS - 2),
-    "RoBERTa with head": (RobertaForMaskedLM, RobertaConfig(**TEXT), ROWS - 2),
-    "XLM-RoBERTa": (XLMRobertaModel, XLMRobertaConfig(**TEXT), ROWS - 2),
-    "GPT-2": (GPT2Model, GPT2Config(**GPT2), ROWS),
-    "GPT-2 with head": (GPT2LMHeadModel, GPT2Config(**GPT2), ROWS),
-    "ViT": (ViTModel, ViTConfig(**PICTURE), 17),
-    "ViT with head": (ViTForImageClassification, ViTConfig(**PICTURE), 17),
-    "DeiT": (DeiTModel, DeiTConfig(**PICTURE), 18),
-    "MAE": (ViTMAEModel, ViTMAEConfig(**PICTURE, **DECODER), 17),
-    "MAE with decoder": (ViTMAEForPreTraining, ViTMAEConfig(**PICTURE, **DECODER), 17),
-}
-SELF_ATTENTION = {
-    "BertSelfAttention",
-    "RobertaSelfAttention",
-    "XLMRobertaSelfAttention",
-    "GPT2Attention",
-    "ViTAttention",
-    "DeiTAttention",
-    "ViTMAEAttention",
-}
-
-
-def build(cls, config):
-    """A model whose heads differ clearly; with the initial weights of the library all attention is flat."""
-    config._attn_implementation = "eager"  # the other implementations return no attention
-    model = cls(config).eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name.endswith("bias"):
-                parameter.zero_()
-            else:
-                parameter.normal_(0, 0.6, generator=generator)
-    return model
-
-
-def library_positions(model):
-    """The rows that the library adds to tokens 0, 1, 2, ..."""
-    family = model.config.model_type
-    if family in ("vit", "deit", "vit_mae"):
-        return model.base_model.embeddings.position_embeddings[0]
-    table = model.base_model.wpe if family == "gpt2" else model.base_model.embeddings.position_embeddings
-    used = []
-    hook = table.register_forward_hook(lambda module, inputs, output: used.append(output))
-    n_positions = ROWS - 2 if "roberta" in family else ROWS
-    model(input_ids=torch.full((1, n_positions), 5))  # 5 is no padding
-    hook.remove()
-    return used[0].reshape(n_positions, WIDTH)
-
-
-def library_attention(model, positions):
-    """Attention of every layer and head when the input is the positions, by the library's own modules."""
-    modules = [module for module in model.modules() if type(module).__name__ in SELF_ATTENTION][:LAYERS]
-    mask = None
-    if model.config.model_type == "gpt2":
-        mask = torch.full((len(positions),) * 2, -torch.inf).triu(diagonal=1)[None, None]
-    return torch.cat([module(positions[None], attention_mask=mask)[1] for module in modules])
-
-
-def our_attention(weights, *, causal):
-    scaled = attention_logits(weights.positions, weights.query, weights.key) / np.sqrt(weights.head_dim)
-    if causal:
-        scaled = np.where(np.tri(scaled.shape[-1], dtype=bool), scaled, -np.inf)
-    return row_softmax(scaled)
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """The model of a given name, and the reference to the folder it was saved in."""
-    known = {}
-
-    def make(name):
-        if name not in known:
-            cls, config, _ = MODELS[name]
-            model, folder = build(cls, config), tmp_path_factory.mktemp("model")
-            model.save_pretrained(folder)
-            known[name] = model, f"file:{folder}"
-        return known[name]
-
-    return make
 
 
 @pytest.fixture
 def folder(tmp_path):
     """A folder with a small BERT that a test may spoil."""
-    build(BertModel, BertConfig(**TEXT | {"num_hidden_layers": 2})).save_pretrained(tmp_path)
+    BertModel(BertConfig(**TEXT | {"num_hidden_layers": 2})).save_pretrained(tmp_path)
     return tmp_path
 
 
@@ -166,114 +38,228 @@ def change_tensors(folder, function):
     save_file(function(load_file(file)), file)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_shapes(saved, name):
-    _, reference = saved(name)
-    weights = spatial_attention(reference)
-    assert_equal(weights.model, reference)
-    assert_array_equal(weights.positions.shape, [MODELS[name][2], WIDTH])
-    for matrices in (weights.query, weights.key):
-        assert_array_equal(matrices.shape, [LAYERS, HEADS, WIDTH, WIDTH // HEADS])
-        assert_array_equal(matrices.dtype, np.float64)
-    assert_array_equal([weights.n_layers, weights.n_heads, weights.head_dim], [LAYERS, HEADS, WIDTH // HEADS])
+class Recorded:
+    """A checkpoint that notes what is read of it."""
+
+    def __init__(self, checkpoint):
+        self.reference, self.config = checkpoint.reference, checkpoint.config
+        self.names, self.shape = checkpoint.names, checkpoint.shape
+        self._checkpoint, self.calls = checkpoint, []
+
+    def read(self, parts):
+        self.calls.append(list(parts))
+        return self._checkpoint.read(self.calls[-1])
 
 
-@pytest.mark.parametrize("name", MODELS)
-@torch.no_grad()
-def test_positions_and_attention_are_those_of_the_library(saved, name):
-    model, reference = saved(name)
-    weights = spatial_attention(reference)
-    positions = library_positions(model)
-    assert_array_equal(weights.positions, positions.double().numpy())
-    ours = our_attention(weights, causal=model.config.model_type == "gpt2")
-    theirs = library_attention(model, positions).numpy()
-    assert_allclose(ours, theirs, rtol=0, atol=PARITY)
-    # The comparison could fail: neighbouring layers and heads differ by far more than the tolerance.
-    for axis in (0, 1):
-        assert_array_less(0.1, np.abs(theirs - np.roll(theirs, 1, axis=axis)).max(axis=(2, 3)))
-
-
-@pytest.mark.parametrize("name", ["BERT", "GPT-2 with head", "ViT"])
-@torch.no_grad()
-def test_a_model_in_half_precision(name, tmp_path):
-    cls, config, _ = MODELS[name]
-    model = build(cls, config).to(torch.bfloat16)
-    model.save_pretrained(tmp_path)
-    with safe_open(tmp_path / "model.safetensors", framework="pt") as file:
-        assert_equal({file.get_tensor(key).dtype for key in file.keys()}, {torch.bfloat16})  # noqa: SIM118
-    weights = spatial_attention(f"file:{tmp_path}")
-    model.float()
-    positions = library_positions(model)
-    assert_array_equal(weights.positions, positions.double().numpy())
-    ours = our_attention(weights, causal=config.model_type == "gpt2")
-    assert_allclose(ours, library_attention(model, positions).numpy(), rtol=0, atol=PARITY)
-
-
-def test_a_head_class_changes_names_only(saved):
-    with_head, without = (spatial_attention(saved(name)[1]) for name in ("BERT with head", "BERT"))
-    assert_array_equal(with_head.query.shape, without.query.shape)
-    with safe_open(locate(with_head.model, "model.safetensors"), framework="pt") as file:
-        assert "bert.embeddings.position_embeddings.weight" in file.keys()  # noqa: SIM118
-
-
-@pytest.mark.parametrize(
-    ("name", "asked", "expected"),
-    [
-        ("BERT", 2, 2),
-        ("BERT", 7, 7),
-        ("BERT", 1000, ROWS),
-        ("RoBERTa", 7, 7),
-        ("GPT-2", 7, 7),
-        ("ViT", 7, 17),
-    ],
-)
-def test_only_the_first_positions_of_a_text_model_are_read(saved, name, asked, expected):
-    _, reference = saved(name)
-    capped, whole = (spatial_attention(reference, max_positions=most) for most in (asked, ROWS))
-    assert_array_equal(capped.positions, whole.positions[:expected])
-    assert_array_equal(capped.positions.shape[0], expected)
-    assert_array_equal(capped.query, whole.query)
+@pytest.fixture
+def weights():
+    """Two layers of three heads over five positions, width 4, with a bias."""
+    generator = np.random.default_rng(0)
+    query, key = generator.standard_normal((2, 2, 3, 4, 2), dtype=np.float32)
+    positions, bias = generator.standard_normal((5, 4)), generator.standard_normal((2, 3, 5, 5))
+    return SpatialAttention("made up", positions, query, key, "vision", bias)
 
 
 def test_minilm():
     weights = spatial_attention()
-    assert_equal(weights.model, "minilm")
+    assert_equal((weights.model, weights.tower, weights.position_kind), ("minilm", "text", "own"))
     assert_array_equal(weights.positions.shape, [50, 384])
     assert_array_equal(weights.query.shape, [6, 12, 384, 32])
     assert_array_equal(weights.key.shape, weights.query.shape)
     with safe_open(locate("minilm", "model/model.safetensors"), framework="pt") as file:
         table = file.get_tensor("embeddings.position_embeddings.weight").numpy()
         linear = file.get_tensor("encoder.layer.4.attention.self.key.weight").numpy()
-    assert_array_equal(weights.positions[:3], table[:3])
     assert_array_equal(weights.positions, table[:50])
     head = linear[7 * 32 : 8 * 32]  # rows of head 7: torch keeps (out, in)
     assert_array_equal(weights.key[4, 7], head.T)
     assert_array_equal(spatial_attention(max_positions=512).positions, table)
 
 
-def test_an_unknown_model():
-    message = r"unknown model 'bert-base'\. Known are: minilm, and file:FOLDER for one of your own\."
+def test_logits_are_scaled_before_the_bias_is_added(weights):
+    P, (W_Q, W_K) = weights.positions, weights.head(1, 2)
+    expected = P @ W_Q @ W_K.T @ P.T / np.sqrt(2) + weights.bias[1, 2]
+    assert_allclose(weights.logits(1, 2), expected, rtol=1e-6)
+    assert_allclose(weights.logits(1)[2], expected, rtol=1e-6)
+    assert_equal(weights.logits(1).shape, (3, 5, 5))
+    # The study's code adds the bias before scaling.
+    as_study = attention_logits(P, W_Q, W_K, bias=weights.bias[1, 2] * np.sqrt(2)) / np.sqrt(2)
+    assert_allclose(weights.logits(1, 2), as_study, rtol=1e-6)
+
+
+def test_logits_with_positions_for_every_layer(weights):
+    layered = replace(weights, positions=np.stack([weights.positions, 2 * weights.positions]), bias=None)
+    plain = replace(weights, bias=None)
+    assert_allclose(layered.logits(0), plain.logits(0))
+    assert_allclose(layered.logits(1), 4 * plain.logits(1))
+    assert_equal(layered.n_positions, 5)
+
+
+def test_logits_of_the_bias_alone(weights):
+    alone = replace(weights, positions=None)
+    assert_array_equal(alone.logits(1, 2), weights.bias[1, 2])
+    assert_equal(alone.n_positions, 5)
+
+
+def test_without_positions_there_are_no_logits(weights):
+    nothing = replace(weights, positions=None, bias=None)
+    assert_equal(nothing.n_positions, 0)
+    with pytest.raises(ValueError, match="made up was read without positions: there are no logits without content"):
+        nothing.logits(0)
+
+
+@pytest.mark.parametrize(("layer", "head"), [(2, 0), (-1, 0), (0, 3), (0, -1)])
+def test_a_layer_or_head_that_is_not_there(weights, layer, head):
+    message = f"made up has no head {head} in layer {layer}: layers go from 0 to 1, heads from 0 to 2."
+    for ask in (weights.head, weights.logits):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            ask(layer, head)
+
+
+def test_arrays_are_float32_and_topology_computes_in_float64(saved):
+    weights = spatial_attention(saved("BERT")[1])
+    for array in (weights.positions, weights.query, weights.key):
+        assert_equal(array.dtype, np.float32)
+    graph = attention_graph(weights.positions, *weights.head(3, 1), weights.head_dim)
+    exact = (array.astype(np.float64) for array in (weights.positions, *weights.head(3, 1)))
+    assert_array_equal(graph, attention_graph(*exact, weights.head_dim))
+
+
+@pytest.mark.parametrize("name", ["BERT", "GPT-2 with head", "ViT", "LLaMA", "BEiT"])
+def test_a_model_in_half_precision(name, tmp_path):
+    module, _ = build(name)
+    module.to(torch.bfloat16).save_pretrained(tmp_path)
+    positions = "none" if name == "LLaMA" else "study"
+    half = spatial_attention(f"file:{tmp_path}", positions=positions)
+    module.float().save_pretrained(tmp_path)
+    full = spatial_attention(f"file:{tmp_path}", positions=positions)
+    for part in ("query", "key", "positions", "bias"):
+        theirs, ours = getattr(full, part), getattr(half, part)
+        assert (ours is None) == (theirs is None)
+        if ours is not None:
+            assert_array_equal(ours, theirs)
+            assert_equal(ours.dtype, np.float32)
+
+
+def test_double_precision_stays(folder):
+    change_tensors(folder, lambda tensors: {name: tensor.double() for name, tensor in tensors.items()})
+    weights = spatial_attention(f"file:{folder}")
+    assert_equal({array.dtype for array in (weights.positions, weights.query, weights.key)}, {np.dtype(np.float64)})
+
+
+def test_shared_keys_come_for_every_head(saved):
+    weights = spatial_attention(saved("LLaMA")[1], positions="none")
+    for head in range(6):
+        assert_array_equal(weights.key[:, head], weights.key[:, head // 3 * 3])
+    assert np.abs(weights.key[:, 0] - weights.key[:, 3]).min() > 0
+
+
+def test_permuted_heads_permute_the_logits(saved):
+    weights = spatial_attention(saved("ViT")[1])
+    order = [2, 0, 1]
+    shuffled = replace(weights, query=weights.query[:, order], key=weights.key[:, order])
+    assert_array_equal(shuffled.logits(4), weights.logits(4)[order])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("positions", ["study", "none"])
+def test_everything_is_read_at_once_and_nothing_in_vain(saved, name, positions):
+    _, reference = saved(name)
+    checkpoint = Recorded(open_checkpoint(reference))
+    lent = checkpoint.config.get("model_type", "").startswith(
+        ("gpt_neox", "llama", "mistral", "qwen", "phi3", "dinov3")
+    )
+    if positions == "study" and ("fusion" in name or "timm's DINOv3" in name or lent):
+        positions = "none"
+    weights = read_spatial_attention(checkpoint, FAMILIES[name].tower, positions=positions)
+    (parts,) = checkpoint.calls
+    assert_equal(len(parts), len(set(parts)))
+    read = sum(tensor.numel() for tensor in checkpoint._checkpoint.read(parts).values())
+    group = weights.n_heads // len(np.unique(weights.key[0].reshape(weights.n_heads, -1), axis=0))
+    needed = weights.query.size + weights.key.size // group
+    needed += 0 if weights.positions is None else weights.positions.size
+    in_vain = {"GPT-2": 1.5, "Pythia": 1.5}.get(re.sub(" with.*", "", name), 1)  # the values lie between
+    assert read <= in_vain * needed + (52 * 3 * 11 if "BEiT" in name else 0)
+
+
+def test_parts_needed(saved):
+    checkpoint = open_checkpoint(saved("timm's ViT")[1])
+    parts = parts_needed(checkpoint)
+    assert_equal(parts[:2], [TensorPart(f"blocks.{layer}.attn.qkv.weight", (0, 24)) for layer in range(2)])
+    assert_equal((len(parts), parts[-1]), (12, TensorPart("pos_embed")))
+    assert_equal(parts_needed(open_checkpoint(saved("RoBERTa")[1]), max_positions=9)[-1].rows, (2, 11))
+    phi3 = parts_needed(open_checkpoint(saved("Phi-3")[1]))
+    assert_equal(phi3, [TensorPart(f"model.layers.{layer}.self_attn.qkv_proj.weight", (0, 32)) for layer in range(3)])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("BERT", 4 * (50 * 12 + 11 * 2 * 144)),
+        ("timm's ViT", 4 * (17 * 12 + 11 * 2 * 144)),
+        ("GPT-2", 4 * (50 * 12 + 11 * 3 * 144)),
+        ("LLaMA", 4 * 3 * (24 + 8) * 24),
+        ("timm's BEiT", 4 * 11 * (2 * 144 + 52 * 3)),
+        ("CLIP, text", 4 * (50 * 12 + 2 * 2 * 144 + 17 * 16 + 3 * 2 * 256)),
+    ],
+)
+def test_topology_bytes(saved, name, expected):
+    checkpoint = open_checkpoint(saved(name)[1].partition("#")[0])
+    tensors = {tensor: (checkpoint.shape(tensor), 4) for tensor in checkpoint.names()}
+    assert_equal(topology_bytes(tensors, checkpoint.config), expected)
+    halved = {tensor: (shape, 2) for tensor, (shape, _) in tensors.items()}
+    assert_equal(topology_bytes(halved, checkpoint.config), expected // 2)
+
+
+def test_topology_bytes_of_one_tower(saved):
+    checkpoint = open_checkpoint(saved("CLIP, text")[1].partition("#")[0])
+    tensors = {tensor: (checkpoint.shape(tensor), 4) for tensor in checkpoint.names()}
+    vision, text = (topology_bytes(tensors, checkpoint.config, tower=tower) for tower in ("vision", "text"))
+    assert_equal((vision, text), (4 * (17 * 16 + 3 * 2 * 256), 4 * (50 * 12 + 2 * 2 * 144)))
+
+
+def test_a_tower_must_be_named(saved):
+    reference = saved("METER, text")[1].partition("#")[0]
+    message = "has the towers fusion-image-self, fusion-text-self, text, vision: name one, for example"
     with pytest.raises(ValueError, match=message):
-        spatial_attention("bert-base")
-    with pytest.raises(ValueError, match="unknown model 'hcp-connectomes'"):
-        spatial_attention("hcp-connectomes")
+        spatial_attention(reference)
+    with pytest.raises(ValueError, match=r"has no tower 'visio'\. Did you mean 'vision'\? It has: fusion-image-self, "):
+        spatial_attention(f"{reference}#visio")
+    assert_equal(spatial_attention(f"{reference}#vision").tower, "vision")
 
 
 @pytest.mark.parametrize("max_positions", [1, 0, -3])
 def test_too_few_positions(max_positions):
-    message = rf"max_positions = {max_positions} leaves no graph; give at least 2\."
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=rf"max_positions = {max_positions} leaves no graph; give at least 2\."):
         spatial_attention(max_positions=max_positions)
 
 
-@pytest.mark.parametrize("family", ["llama", None])
-def test_an_architecture_without_layout(folder, family):
-    change_config(folder, model_type=family)
+def test_a_grid_of_one_patch(saved):
+    with pytest.raises(ValueError, match="grid = 1 leaves no graph"):
+        spatial_attention(saved("ViT")[1], grid=1)
+
+
+def test_an_unknown_choice_of_positions():
+    message = r"unknown positions = 'rotery'\. Did you mean 'rotary'\? Allowed are: study, own, normed, rotary, none\."
+    with pytest.raises(ValueError, match=message):
+        spatial_attention(positions="rotery")
+
+
+@pytest.mark.parametrize("family", ["mamba", None])
+def test_an_architecture_without_layout(tmp_path, family):
+    LlamaModel(LlamaConfig(**TEXT)).save_pretrained(tmp_path)
+    change_config(tmp_path, model_type=family)
     message = (
-        f"'file:{folder}' is of type {family!r}; types whose layout is known are: "
-        "bert, roberta, xlm-roberta, gpt2, vit, deit, vit_mae."
+        rf"'file:{tmp_path}' is of type {family!r}, and no known layout fits; types whose layout is known are: bert, "
+        r".*Looked for: .*blocks\.\*\.attn\.qkv\.weight.*\. The checkpoint holds \d+ tensors, among them: "
     )
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises(ValueError, match=message):
+        spatial_attention(f"file:{tmp_path}")
+
+
+def test_a_known_type_without_its_tensors(folder):
+    change_config(folder, model_type="gpt2")
+    message = r"is of type 'gpt2', and no known layout fits\. Looked for: \[model\.\]h\.\*\.attn\.c_attn\.weight\. The"
+    with pytest.raises(ValueError, match=message):
         spatial_attention(f"file:{folder}")
 
 
@@ -287,39 +273,66 @@ def test_relative_positions_are_refused(folder, kind):
         spatial_attention(f"file:{folder}")
 
 
-@pytest.mark.parametrize(
-    ("missing", "looked_for"),
-    [("position_embeddings", "position_embeddings"), ("query.weight", "query"), ("key.weight", "key")],
-)
-def test_a_missing_tensor_is_named_beside_those_that_exist(folder, missing, looked_for):
+@pytest.mark.parametrize("missing", ["position_embeddings", "query.weight", "key.weight"])
+def test_a_missing_tensor_is_named_beside_those_that_exist(folder, missing):
     change_tensors(folder, lambda tensors: {name: tensors[name] for name in tensors if missing not in name})
     present = sorted(load_file(folder / "model.safetensors"))
     message = (
-        rf"no tensor is named like '.*{looked_for}.*'; the file holds {len(present)} tensors, "
+        rf"Looked for: .*{missing}.*\. The checkpoint holds {len(present)} tensors, "
         rf"among them: {re.escape(', '.join(present[:8]))}\."
     )
     with pytest.raises(ValueError, match=message):
         spatial_attention(f"file:{folder}")
 
 
-def test_a_missing_or_spoilt_folder(folder):
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    message = r"has no file model\.safetensors; the folder holds: config\.json, pytorch_model\.bin\."
-    with pytest.raises(MissingDataError, match=message):
-        spatial_attention(f"file:{folder}")
-    with pytest.raises(MissingDataError, match=r"there is no folder .*none\. Give the folder"):
-        spatial_attention(f"file:{folder}/none")
-    assert not issubclass(MissingDataError, ChecksumError)
+def test_a_missing_folder(tmp_path):
+    with pytest.raises(MissingDataError, match="none"):
+        spatial_attention(f"file:{tmp_path}/none")
 
 
 @pytest.mark.parametrize(
     ("heads", "message"),
-    [(None, r"config\.json gives num_attention_heads = None"), (5, r"5 heads do not divide the \d+ columns of ")],
+    [
+        (None, r"the configuration gives num_attention_heads = None; a positive number of heads is needed"),
+        (0, r"the configuration gives num_attention_heads = 0; a positive number"),
+        ("x", r"the configuration gives num_attention_heads = 'x'; a positive number"),
+        (5, r"5 heads do not divide the 12 rows of a query or key weight of shape \(12, 12\)"),
+    ],
 )
-def test_a_head_count_that_is_missing_or_does_not_fit_is_refused(tmp_path, heads, message):
-    build(*MODELS["BERT"][:2]).save_pretrained(tmp_path)
-    path = tmp_path / "config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**config, "num_attention_heads": heads}), encoding="utf-8")
+def test_a_head_count_that_is_missing_or_does_not_fit_is_refused(folder, heads, message):
+    change_config(folder, num_attention_heads=heads)
     with pytest.raises(ValueError, match=message):
+        spatial_attention(f"file:{folder}")
+
+
+def test_key_heads_that_cannot_be_shared_evenly(tmp_path):
+    LlamaModel(LlamaConfig(**TEXT)).save_pretrained(tmp_path)
+    change_config(tmp_path, num_key_value_heads=2)
+    with pytest.raises(ValueError, match="3 heads cannot share 2 key heads evenly"):
+        spatial_attention(f"file:{tmp_path}", positions="none")
+
+
+def test_timm_needs_its_architecture(saved, tmp_path):
+    _, reference = saved("timm's ViT")
+    tensors = load_file(f"{reference.removeprefix('file:')}/model.safetensors")
+    save_file(tensors, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"gives num_heads or model_args.* = None; a positive number"):
         spatial_attention(f"file:{tmp_path}")
+    change_config(tmp_path, num_heads=3)
+    for positions in ("study", "normed"):
+        ours, theirs = (spatial_attention(where, positions=positions) for where in (f"file:{tmp_path}", reference))
+        assert_array_equal(ours.query, theirs.query)
+        assert_array_equal(ours.positions, theirs.positions)
+
+
+def test_fields_that_the_configuration_leaves_out_are_the_library_s(saved, tmp_path):
+    # Some configurations on the hub keep no more of a tower than differs from its defaults.
+    from transformers import SiglipConfig, SiglipModel
+
+    tower = {"num_hidden_layers": 1, "intermediate_size": 8}
+    config = SiglipConfig(text_config=tower | {"vocab_size": 9}, vision_config=tower)
+    SiglipModel(config).save_pretrained(tmp_path)
+    change_config(tmp_path, vision_config={"model_type": "siglip_vision_model"}, text_config={})
+    weights = spatial_attention(f"file:{tmp_path}#vision")
+    assert_equal((weights.n_heads, weights.head_dim), (12, 64))

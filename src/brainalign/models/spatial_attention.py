@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from difflib import get_close_matches
+from typing import Literal, get_args
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
+from torch import Tensor
 
-from brainalign.datasets.catalogue import FILE_REFERENCE, locate
-from brainalign.models.layouts import LAYOUTS, Layout, match_layers, match_one
+from brainalign.models.checkpoints import Checkpoint, TensorPart, open_checkpoint
+from brainalign.models.layouts import (
+    Layout,
+    Plan,
+    choose_layout,
+    count_heads,
+    norm_epsilon,
+    plan_reading,
+    present,
+    readable,
+    split_heads,
+)
+from brainalign.models.positions import apply_norm, grid_of, interpolate_width, resample_grid, rescale_to_weights
+from brainalign.models.references import Reference, parse_reference
+from brainalign.models.relative_bias import relative_position_bias, window_of
+from brainalign.models.rotary import is_rotary, rotary_kernel, rotation_of
 
-_CATALOGUED = {"minilm": ("model/model.safetensors", "model/config.json")}
-_OWN = ("model.safetensors", "config.json")
+Array = NDArray[np.floating]
+Positions = Literal["study", "own", "normed", "rotary", "none"]
+PositionKind = Literal["own", "stand-in", "normed", "rotary", "relative", "none"]
+
+STAND_INS = {"text": "hf:openai-community/gpt2", "vision": "hf:google/vit-base-patch16-224-in21k"}
+"""Models whose positions the study lends to rotary models."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +44,34 @@ class SpatialAttention:
     ----------
     model : str
         The reference it was read from.
-    positions : ndarray of shape (n_positions, d)
-        Position embedding.
+    positions : ndarray of shape (n_positions, d) or (n_layers, n_positions, d), or None
+        Position embedding, per layer where it is scaled to the layer's weights; None where the model has none.
     query, key : ndarray of shape (n_layers, n_heads, d, head_dim)
-        W_Q and W_K, so that queries are ``positions @ query``.
+        W_Q and W_K, so that queries are ``positions @ query``. Where heads share keys, the key weights come again for
+        each of them. In the precision of the file, half precision as float32.
+    tower : str
+        Part of the model, ``"text"`` or ``"vision"`` for example.
+    bias : ndarray of shape (n_layers, n_heads, n_positions, n_positions), or None
+        What is added for every pair of positions, as the model adds it: *after* the logits were divided by the root
+        of head_dim. For rotary kernels, the kernel divided likewise.
+    position_kind : {"own", "stand-in", "normed", "rotary", "relative", "none"}
+        What the positions are: the model's table, another model's, either of them after the model's first norm, the
+        rotary kernel (in `bias`), relative biases alone (in `bias`), or not read.
+    n_prefix : int
+        Positions before the patches of a picture: class, distillation and register tokens.
+    grid : tuple of int or None
+        Rows and columns of patches; None for text and for tables that are cut.
     """
 
     model: str
-    positions: NDArray[np.float64]
-    query: NDArray[np.float64]
-    key: NDArray[np.float64]
+    positions: Array | None
+    query: Array
+    key: Array
+    tower: str = "text"
+    bias: Array | None = None
+    position_kind: PositionKind = "own"
+    n_prefix: int = 0
+    grid: tuple[int, int] | None = None
 
     @property
     def n_layers(self) -> int:
@@ -52,7 +88,14 @@ class SpatialAttention:
         """Width of one head."""
         return self.query.shape[-1]
 
-    def head(self, layer: int, head: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    @property
+    def n_positions(self) -> int:
+        """Number of positions, the nodes of the graphs; 0 where none are defined."""
+        if self.positions is not None:
+            return self.positions.shape[-2]
+        return 0 if self.bias is None else self.bias.shape[-1]
+
+    def head(self, layer: int, head: int) -> tuple[Array, Array]:
         """W_Q and W_K of one head, each of shape (d, head_dim).
 
         Raises
@@ -60,98 +103,358 @@ class SpatialAttention:
         ValueError
             When the model has no such layer or head.
         """
+        self._check(layer, head)
+        return self.query[layer, head], self.key[layer, head]
+
+    def logits(self, layer: int, head: int | None = None) -> NDArray[np.float64]:
+        r"""What the softmax of the model would see with the positions as input, without content.
+
+        Parameters
+        ----------
+        layer : int
+            Number of the layer, from 0.
+        head : int, optional
+            Number of the head; all heads without it.
+
+        Returns
+        -------
+        ndarray of shape (n_positions, n_positions) or (n_heads, n_positions, n_positions)
+            In float64.
+
+        Raises
+        ------
+        ValueError
+            When the model has no such layer or head, or no positions were read.
+
+        Notes
+        -----
+        .. math:: P W_Q W_K^\top P^\top / \sqrt{d_h} + B
+
+        The bias B is added after scaling, as models do. The study's code adds it before, and so does
+        `brainalign.topology.graphs.attention_logits`, which therefore needs ``bias`` times the root of ``head_dim`` to
+        agree with the model.
+        """
+        self._check(layer, head or 0)
+        if self.positions is None and self.bias is None:
+            msg = f"{self.model} was read without positions: there are no logits without content."
+            raise ValueError(msg)
+        heads = slice(None) if head is None else head
+        logits = np.zeros(()) if self.bias is None else self.bias[layer, heads].astype(np.float64)
+        if self.positions is None:
+            return logits
+        P = (self.positions if self.positions.ndim == 2 else self.positions[layer]).astype(np.float64)
+        Q, K = (P @ weights[layer, heads].astype(np.float64) for weights in (self.query, self.key))
+        return Q @ np.swapaxes(K, -1, -2) / np.sqrt(self.head_dim) + logits
+
+    def _check(self, layer: int, head: int) -> None:
         if not (0 <= layer < self.n_layers and 0 <= head < self.n_heads):
             msg = (
                 f"{self.model} has no head {head} in layer {layer}: layers go from 0 to {self.n_layers - 1}, "
                 f"heads from 0 to {self.n_heads - 1}."
             )
             raise ValueError(msg)
-        return self.query[layer, head], self.key[layer, head]
 
 
-def spatial_attention(model: str = "minilm", *, max_positions: int = 50) -> SpatialAttention:
+def spatial_attention(
+    model: str | Reference = "minilm",
+    *,
+    positions: Positions = "study",
+    max_positions: int = 50,
+    grid: int | None = None,
+    stand_in: str | Reference | None = None,
+) -> SpatialAttention:
     """Positions, W_Q and W_K of a model, read tensor by tensor; no other weight is loaded.
 
     Parameters
     ----------
-    model : str
-        ``"minilm"``, or ``"file:FOLDER"``: a folder written by ``save_pretrained`` of transformers, with
-        ``config.json`` and ``model.safetensors`` (BERT, RoBERTa, GPT-2, ViT, DeiT or MAE).
+    model : str or Reference
+        The model, see `brainalign.models.references.parse_reference`; of a model with several towers also the tower,
+        for example ``"hf:openai/clip-vit-base-patch16#vision"``.
+    positions : {"study", "own", "normed", "rotary", "none"}
+        ``"study"``: the model's own positions (of CLIP's and BLIP's pictures the first 197), or for rotary models those
+        of `STAND_INS`, interpolated to the width and scaled per layer to the spread of the weights. ``"own"``: its own
+        only, whole. ``"normed"``: its own, or the stand-in's, after the model's first norm. ``"rotary"``: the exact
+        kernel of rotary positions for white content (`brainalign.models.rotary`). ``"none"``: weights only.
     max_positions : int
-        How many positions of a text model are read (the study takes 50); picture models keep their whole grid.
+        How many positions of a text are taken (the study takes 50); pictures keep their whole grid.
+    grid : int, optional
+        Resample the positions of a picture to this many rows and columns of patches, so that models can be compared
+        at the same number of nodes. Prefix tokens stay.
+    stand_in : str or Reference, optional
+        A model whose positions stand in instead of those of `STAND_INS`, for example ``"minilm"``, which needs no
+        download.
 
     Returns
     -------
     SpatialAttention
-        Arrays in float64.
 
     Raises
     ------
     ValueError
-        Unknown model or architecture, or tensors that do not fit; the text says what exists.
+        Unknown model, architecture or choice, a tower that is not named, positions that the model has not, or tensors
+        that do not fit; the text says what exists.
     MissingDataError, ChecksumError
-        See `brainalign.datasets.catalogue.locate`.
+        See `brainalign.models.checkpoints.open_checkpoint`.
+
+    Notes
+    -----
+    Biases and norms of queries and keys (Qwen3), causal masks and windows are left out, as the study does.
 
     References
     ----------
     Chen et al. 2025, arXiv:2510.24342, and its code release, for which tensors are used.
     """
-    if model not in _CATALOGUED and not model.startswith(FILE_REFERENCE):
-        msg = f"unknown model '{model}'. Known are: {', '.join(_CATALOGUED)}, and file:FOLDER for one of your own."
+    reference = parse_reference(model)
+    _check_choices(positions, max_positions, grid)
+    return read_spatial_attention(
+        open_checkpoint(reference),
+        reference.tower,
+        positions=positions,
+        max_positions=max_positions,
+        grid=grid,
+        stand_in=stand_in,
+    )
+
+
+def read_spatial_attention(
+    checkpoint: Checkpoint,
+    tower: str | None = None,
+    *,
+    positions: Positions = "study",
+    max_positions: int = 50,
+    grid: int | None = None,
+    stand_in: str | Reference | None = None,
+) -> SpatialAttention:
+    """Positions, W_Q and W_K of a checkpoint that is open; see `spatial_attention`.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Where the weights are read from.
+    tower : str, optional
+        Name of the tower; may be left out where there is one only.
+    positions, max_positions, grid, stand_in
+        As in `spatial_attention`.
+
+    Returns
+    -------
+    SpatialAttention
+
+    Raises
+    ------
+    ValueError
+        As in `spatial_attention`.
+    """
+    _check_choices(positions, max_positions, grid)
+    layout = choose_layout(checkpoint, tower)
+    plan = plan_reading(
+        checkpoint,
+        layout,
+        max_positions=max_positions,
+        with_norms=positions == "normed",
+        with_positions=positions in ("study", "own", "normed"),
+    )
+    reading = _Reading(checkpoint, plan, max_positions, (grid, grid) if grid else None, stand_in)
+    tensors = checkpoint.read(plan.parts)
+    query, key = _take_weights(checkpoint, plan, tensors)
+    found = _FINDERS[positions](reading, tensors, query, key)
+    heads, key_heads = query.shape[1], key.shape[1]
+    shared_keys = key if heads == key_heads else key.repeat_interleave(heads // key_heads, dim=1)
+    return SpatialAttention(
+        checkpoint.reference,
+        _to_numpy(found.positions),
+        _to_numpy(query.transpose(2, 3)),
+        _to_numpy(shared_keys.transpose(2, 3)),
+        layout.tower,
+        _to_numpy(found.bias),
+        found.kind,
+        found.n_prefix,
+        found.grid,
+    )
+
+
+@dataclass(frozen=True)
+class _Reading:
+    checkpoint: Checkpoint
+    plan: Plan
+    max_positions: int
+    grid: tuple[int, int] | None
+    stand_in: str | Reference | None
+
+    @property
+    def layout(self) -> Layout:
+        return self.plan.layout
+
+
+@dataclass(frozen=True)
+class _Found:
+    kind: PositionKind
+    positions: Tensor | None = None
+    bias: Tensor | None = None
+    n_prefix: int = 0
+    grid: tuple[int, int] | None = None
+
+
+Tensors = dict[TensorPart, Tensor]
+
+
+def _take_weights(checkpoint: Checkpoint, plan: Plan, tensors: Tensors) -> tuple[Tensor, Tensor]:
+    shape, packing = checkpoint.shape(plan.query[0].name), plan.layout.packing
+    width = shape[0] if packing == "columns" else shape[1]
+    heads, key_heads = count_heads(checkpoint.reference, plan.layout, checkpoint.config, width)
+    query = key = None
+    # Layer after layer, and each read tensor is let go at once: together they are as large as the result.
+    for layer, (query_part, key_part) in enumerate(zip(plan.query, plan.key, strict=True)):
+        W_Q = tensors.pop(query_part)
+        W_K = W_Q if key_part == query_part else tensors.pop(key_part)
+        W_Q, W_K = split_heads(W_Q, W_K, packing, heads, key_heads)
+        if query is None:
+            sizes = [(len(plan.query), *W.shape) for W in (W_Q, W_K)]
+            query, key = (torch.empty(size, dtype=_at_least_float32(W_Q)) for size in sizes)
+        query[layer], key[layer] = W_Q, W_K
+    return query, key
+
+
+def _find_study(reading: _Reading, tensors: Tensors, query: Tensor, key: Tensor) -> _Found:
+    if not _has_own(reading):
+        return _find_stand_in(reading, query, key, scaled=True)
+    found = _find_own(reading, tensors, query, key)
+    cut = reading.layout.study_positions
+    if cut is None or reading.grid is not None or found.positions is None or len(found.positions) <= cut:
+        return found
+    return _Found(found.kind, found.positions[:cut], n_prefix=found.n_prefix)
+
+
+def _find_own(reading: _Reading, tensors: Tensors, query: Tensor, _: Tensor) -> _Found:
+    if not _has_own(reading):
+        raise ValueError(_no_positions(reading))
+    tables = [tensors[part].float() for part in reading.plan.bias_tables]
+    bias = relative_position_bias(tables, len(query), reading.grid) if tables else None
+    if reading.plan.positions is None:
+        return _Found("relative", bias=bias, n_prefix=1, grid=reading.grid or window_of(len(tables[0])))
+    table = _table(tensors[reading.plan.positions])
+    if reading.layout.modality == "text":
+        return _Found("own", table, bias)
+    return _on_grid(_Found("own", table, bias), reading)
+
+
+def _find_normed(reading: _Reading, tensors: Tensors, query: Tensor, key: Tensor) -> _Found:
+    found = (
+        _find_own(reading, tensors, query, key)
+        if _has_own(reading)
+        else _find_stand_in(reading, query, key, scaled=False)
+    )
+    norms = [part for part in reading.plan.norms if part.name.endswith("weight")]
+    if found.positions is None or not norms:
+        lack = "has no table of positions" if found.positions is None else "has no norm before its first layer"
+        msg = f"'{reading.checkpoint.reference}' {lack}; choose positions='study' or 'own'."
+        raise ValueError(msg)
+    positions, eps = found.positions, norm_epsilon(reading.layout, reading.checkpoint.config)
+    for part in norms:
+        bias = tensors.get(TensorPart(part.name.removesuffix("weight") + "bias"))
+        weight, bias = (None if tensor is None else tensor.to(positions.dtype) for tensor in (tensors[part], bias))
+        positions = apply_norm(positions, weight, bias, kind=reading.layout.norm_kind, eps=eps)
+    return _Found("normed", positions, found.bias, found.n_prefix, found.grid)
+
+
+def _find_rotary(reading: _Reading, _: Tensors, query: Tensor, key: Tensor) -> _Found:
+    config, head_dim = reading.checkpoint.config, query.shape[2]
+    turn = rotation_of(reading.layout, config, head_dim, n_text=reading.max_positions, grid=reading.grid)
+    group = query.shape[1] // key.shape[1]
+    kernels = [
+        rotary_kernel(W_Q.transpose(1, 2), W_K.repeat_interleave(group, dim=0).transpose(1, 2), turn).float()
+        for W_Q, W_K in zip(query, key, strict=True)
+    ]
+    return _Found("rotary", bias=torch.stack(kernels) / head_dim**0.5, n_prefix=turn.n_prefix, grid=turn.grid)
+
+
+def _find_none(*_: object) -> _Found:
+    return _Found("none")
+
+
+_FINDERS = {
+    "study": _find_study,
+    "own": _find_own,
+    "normed": _find_normed,
+    "rotary": _find_rotary,
+    "none": _find_none,
+}
+
+
+def _find_stand_in(reading: _Reading, query: Tensor, key: Tensor, *, scaled: bool) -> _Found:
+    if not is_rotary(reading.layout, reading.checkpoint.config):
+        raise ValueError(_no_positions(reading))
+    lender = parse_reference(reading.stand_in or STAND_INS[reading.layout.modality])
+    source = open_checkpoint(lender)
+    plan = plan_reading(source, choose_layout(source, lender.tower), max_positions=reading.max_positions)
+    modality = reading.layout.modality
+    if plan.positions is None or plan.layout.modality != modality:
+        msg = f"'{lender}' has no table of {modality} positions to lend; the study takes '{STAND_INS[modality]}'."
+        raise ValueError(msg)
+    found = _Found("stand-in", _table(source.read([plan.positions])[plan.positions]))
+    if modality == "vision":
+        found = _on_grid(found, reading)
+    positions = interpolate_width(found.positions, query.shape[-1])
+    if scaled:
+        positions = rescale_to_weights(positions, query, key)
+    return _Found("stand-in", positions, n_prefix=found.n_prefix, grid=found.grid)
+
+
+def _on_grid(found: _Found, reading: _Reading) -> _Found:
+    n_prefix, grid = grid_of(len(found.positions))
+    if reading.grid is None:
+        return _Found(found.kind, found.positions, found.bias, n_prefix, grid)
+    if grid is None:
+        msg = (
+            f"'{reading.checkpoint.reference}' has {len(found.positions)} positions, which form no square grid: leave "
+            "grid out."
+        )
+        raise ValueError(msg)
+    resampled = resample_grid(found.positions, n_prefix, grid, reading.grid)
+    return _Found(found.kind, resampled, found.bias, n_prefix, reading.grid)
+
+
+def _table(tensor: Tensor) -> Tensor:
+    # A copy, because what was read may be a view that keeps the whole file mapped. Some have a leading axis of one.
+    return tensor.reshape(tensor.shape[-2:]).to(_at_least_float32(tensor), copy=True)
+
+
+def _at_least_float32(tensor: Tensor) -> torch.dtype:
+    return torch.promote_types(tensor.dtype, torch.float32)
+
+
+def _has_own(reading: _Reading) -> bool:
+    return reading.plan.positions is not None or bool(reading.plan.bias_tables)
+
+
+def _no_positions(reading: _Reading) -> str:
+    layout = reading.layout
+    looked = [readable(pattern) for pattern in (layout.positions, layout.bias_table) if pattern]
+    sought = f" Looked for: {', '.join(looked)}." if looked else ""
+    advice = (
+        "'rotary' gives the kernel of its rotation, 'study' and 'normed' take another model's positions."
+        if is_rotary(layout, reading.checkpoint.config)
+        else "'none' reads W_Q and W_K only."
+    )
+    return (
+        f"the {layout.tower} tower of '{reading.checkpoint.reference}' has no positions of its own.{sought} "
+        f"{present(reading.checkpoint.names())} positions={advice}"
+    )
+
+
+def _check_choices(positions: str, max_positions: int, grid: int | None) -> None:
+    if positions not in get_args(Positions):
+        near = get_close_matches(str(positions), get_args(Positions), n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        msg = f"unknown positions = '{positions}'.{hint} Allowed are: {', '.join(get_args(Positions))}."
         raise ValueError(msg)
     if max_positions < 2:
         msg = f"max_positions = {max_positions} leaves no graph; give at least 2."
         raise ValueError(msg)
-    weights, config_path = (locate(model, name) for name in _CATALOGUED.get(model, _OWN))
-    config = json.loads(config_path.read_text(encoding="utf-8"))
-    return _read(model, weights, _layout_of(model, config), config, max_positions)
-
-
-def _layout_of(model: str, config: dict) -> Layout:
-    family = config.get("model_type")
-    if family not in LAYOUTS:
-        msg = f"'{model}' is of type {family!r}; types whose layout is known are: {', '.join(LAYOUTS)}."
+    if grid is not None and grid < 2:
+        msg = f"grid = {grid} leaves no graph; give at least 2 rows and columns of patches."
         raise ValueError(msg)
-    if config.get("position_embedding_type", "absolute") != "absolute":
-        msg = f"'{model}' has no absolute position embedding ({config['position_embedding_type']}): nothing to read."
-        raise ValueError(msg)
-    return LAYOUTS[family]
 
 
-def _read(model: str, weights: Path, layout: Layout, config: dict, max_positions: int) -> SpatialAttention:
-    heads = _count_heads(model, layout, config)
-    with safe_open(weights, framework="pt") as file:
-        names = list(file.keys())
-        positions = _read_tensor(file, match_one(layout.positions, names))
-        positions = positions.reshape(positions.shape[-2:])[layout.first_position :]
-        query, key = (
-            _stack(file, match_layers(pattern, names), layout, part, heads)
-            for part, pattern in enumerate((layout.query, layout.key))
-        )
-    if layout.caps_positions:
-        positions = positions[:max_positions]
-    return SpatialAttention(model, positions, query, key)
-
-
-def _count_heads(model: str, layout: Layout, config: dict) -> int:
-    heads = config.get(layout.head_count)
-    if not isinstance(heads, int) or heads < 1:
-        msg = f"'{model}': config.json gives {layout.head_count} = {heads!r}; a positive number of heads is needed."
-        raise ValueError(msg)
-    return heads
-
-
-def _stack(file: safe_open, names: Sequence[str], layout: Layout, part: int, heads: int) -> NDArray[np.float64]:
-    per_layer = [layout.split(_read_tensor(file, name), part) for name in names]
-    stacked = np.stack(per_layer)  # (layers, d, heads * head_dim)
-    if stacked.shape[-1] % heads:
-        width = stacked.shape[-1]
-        msg = f"{heads} heads do not divide the {width} columns of {names[0]}; is config.json that of this file?"
-        raise ValueError(msg)
-    split = stacked.reshape(*stacked.shape[:2], heads, -1)
-    return np.ascontiguousarray(split.transpose(0, 2, 1, 3))
-
-
-def _read_tensor(file: safe_open, name: str) -> NDArray[np.float64]:
-    # By way of torch, because numpy has no bfloat16.
-    return file.get_tensor(name).double().numpy()
+def _to_numpy(tensor: Tensor | None) -> Array | None:
+    return None if tensor is None else tensor.numpy()

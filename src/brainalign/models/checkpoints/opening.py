@@ -1,0 +1,47 @@
+"""Open the checkpoint that a reference names, wherever it lies."""
+
+from __future__ import annotations
+
+from brainalign.models.checkpoints.hub import open_hub
+from brainalign.models.checkpoints.local import open_local
+from brainalign.models.checkpoints.tensor_files import StoredCheckpoint
+from brainalign.models.checkpoints.twins import open_twin
+from brainalign.models.references import Reference, parse_reference
+
+_ON_THIS_MACHINE = ("package", "zoo", "file")
+
+
+def open_checkpoint(reference: str | Reference, *, full_download: bool = False) -> StoredCheckpoint:
+    """Open a model's checkpoint, to read single tensors from it.
+
+    From a hub only the bytes of those tensors travel. They are kept below `brainalign.datasets.home.data_home`, so
+    that reading them again needs no network; without a revision this stays the version that was the newest at first.
+
+    Parameters
+    ----------
+    reference : str or Reference
+        The model; see `brainalign.models.references.parse_reference`. A tower changes nothing: it is in the same file.
+        With ``@random`` the model is built anew in memory, and its first weights are read.
+    full_download : bool
+        Whether a file that cannot be read by parts (written before torch 1.6) may be fetched whole.
+
+    Returns
+    -------
+    StoredCheckpoint
+        Its ``size`` and ``bytes_read`` tell how much of it travelled.
+
+    Raises
+    ------
+    ValueError
+        No such model, an untrained twin whose architecture is not known, or a file that needs `full_download`.
+    MissingDataError
+        The files are not on this machine and cannot be had: offline, gated, or not there.
+    ChecksumError
+        A file was truncated or altered.
+    """
+    parsed = parse_reference(reference)
+    if parsed.random:
+        return open_twin(parsed)
+    if parsed.hub in _ON_THIS_MACHINE:
+        return open_local(parsed)
+    return open_hub(parsed, full_download=full_download)

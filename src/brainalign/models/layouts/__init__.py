@@ -1,0 +1,24 @@
+"""Under which names checkpoints keep positions and query/key weights, and how these are laid out."""
+
+from brainalign.models.layouts.heads import split_heads
+from brainalign.models.layouts.layout import Layout
+from brainalign.models.layouts.match import LAYOUTS, UNTYPED, choose_layout, find_layouts, present, readable
+from brainalign.models.layouts.plan import Plan, parts_needed, plan_reading, topology_bytes
+from brainalign.models.layouts.settings import count_heads, norm_epsilon
+
+__all__ = [
+    "LAYOUTS",
+    "UNTYPED",
+    "Layout",
+    "Plan",
+    "choose_layout",
+    "count_heads",
+    "find_layouts",
+    "norm_epsilon",
+    "parts_needed",
+    "plan_reading",
+    "present",
+    "readable",
+    "split_heads",
+    "topology_bytes",
+]

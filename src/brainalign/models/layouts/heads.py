@@ -1,0 +1,53 @@
+"""Stored query and key weights, taken apart into heads."""
+
+from __future__ import annotations
+
+import torch
+
+from brainalign.models.layouts.layout import Packing
+
+
+def split_heads(
+    query: torch.Tensor, key: torch.Tensor, packing: Packing, heads: int, key_heads: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Query and key weights of one layer, head by head.
+
+    Parameters
+    ----------
+    query, key : Tensor
+        As stored, see `Layout`; of ``"rows"`` without the value rows. Both the same tensor where they share one.
+    packing : {"separate", "rows", "columns", "per_head"}
+        How they lie in it.
+    heads, key_heads : int
+        Number of query heads and of key heads.
+
+    Returns
+    -------
+    tuple of Tensor of shape (n_heads, head_dim, d), (n_key_heads, head_dim, d)
+        Views of what was given.
+
+    Raises
+    ------
+    ValueError
+        When the heads do not divide the rows.
+    """
+    if packing == "per_head":
+        parts = _divide(query, 3 * heads).unflatten(0, (heads, 3))
+        return parts[:, 0], parts[:, 1]
+    if packing == "rows":
+        both = _divide(query, heads + key_heads)
+        return both[:heads], both[heads:]
+    if packing == "columns":
+        third = query.shape[1] // 3
+        query, key = query[:, :third].T, query[:, third : 2 * third].T
+    return _divide(query, heads), _divide(key, key_heads)
+
+
+def _divide(weight: torch.Tensor, heads: int) -> torch.Tensor:
+    if weight.shape[0] % heads:
+        msg = (
+            f"{heads} heads do not divide the {weight.shape[0]} rows of a query or key weight of shape "
+            f"{tuple(weight.shape)}; is config.json that of this file?"
+        )
+        raise ValueError(msg)
+    return weight.unflatten(0, (heads, -1))
