@@ -1,0 +1,345 @@
+"""From many metrics to one score for each model, and which category of metrics decides it.
+
+Arrays are numpy arrays of double precision.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from brainalign.agreement.kemeny import kemeny_order, preference_matrix
+from brainalign.agreement.score_table import ScoreTable
+
+__all__ = [
+    "AGGREGATES",
+    "aggregate",
+    "category_scores",
+    "explained_by_category",
+    "explained_from_spread",
+    "rankings",
+    "shuffle_categories",
+    "spread_from_explained",
+]
+
+How = Literal["mean", "zscore", "rank", "borda", "kemeny", "reliability"]
+Missing = Literal["skip", "zero"]
+
+AGGREGATES: tuple[str, ...] = get_args(How)
+"""Ways to average, see `aggregate`."""
+
+
+def aggregate(
+    table: ScoreTable, how: How = "mean", *, missing: Missing = "skip", reliability: pd.Series | None = None
+) -> pd.Series:
+    """One score for each model from all its metrics; every category counts the same.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        Metrics that are averages of others are left out.
+    how : {"mean", "zscore", "rank", "borda", "kemeny", "reliability"}
+        "mean": plain means up the hierarchy, as Brain-Score does. "zscore": the same with every metric and then every
+        category brought to mean 0 and standard deviation 1. "rank": the same with mean ranks, as the share of the
+        models that a model beats. "borda": that share for the single metrics only. "kemeny": the order with the least
+        (weighted) disagreement with the orders by the single metrics, found by local search. "reliability": z-scores
+        weighted by the reliability of each metric.
+    missing : {"skip", "zero"}
+        "skip": means run over the scores that are there. "zero": a missing score counts as 0, as Brain-Score does with
+        failed runs; with "mean" only.
+    reliability : Series, optional
+        Reliability of every metric in [0, 1], for "reliability" only; see `reliability`.
+
+    Returns
+    -------
+    Series of length n_models
+        More is better. The unit depends on `how`; with "kemeny" it is the number of models that come after. NaN for a
+        model without any score in one of the categories.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, "zero" with another way than "mean", or a reliability that is missing or not asked for.
+
+    Notes
+    -----
+    "mean" depends on the unit and the spread of every metric; "zscore" is invariant to linear maps of a metric, "rank",
+    "borda" and "kemeny" to every increasing map. A constant metric has the z-score 0 and beats half of the models.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"V1": [0.1, 0.2, 0.3], "choices": [0.1, 0.9, 0.5]}, index=["a", "b", "c"])
+    >>> metrics = pd.DataFrame({"category": ["neural", "behavior"], "parent": None}, index=["V1", "choices"])
+    >>> aggregate(ScoreTable(scores, metrics), "rank").tolist()
+    [0.0, 0.75, 0.75]
+    """
+    table = table.leaves()
+    weights = leaf_weights(table, how, missing, reliability)
+    counts = np.ones((table.scores.shape[1], 1))
+    return pd.Series(overall_of_draws(table, how, weights, counts, missing)[:, 0], table.scores.index, name=how)
+
+
+def rankings(table: ScoreTable, ways: tuple[How, ...] = ("mean", "zscore", "rank")) -> pd.DataFrame:
+    """Rank of every model under several aggregates.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        As in `aggregate`.
+    ways : tuple of str
+        Ways to average, without "reliability".
+
+    Returns
+    -------
+    DataFrame of shape (n_models, n_ways)
+        1 is the best; ties share the mean of their ranks, NaN where a model has no aggregate.
+    """
+    return pd.DataFrame({how: aggregate(table, how) for how in ways}).rank(ascending=False)
+
+
+def category_scores(table: ScoreTable, how: How = "mean", *, missing: Missing = "skip") -> pd.DataFrame:
+    """The scores of each category that `aggregate` takes the mean of.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        As in `aggregate`.
+    how : {"mean", "zscore", "rank", "borda"}
+        As in `aggregate`: the ways whose result is a mean over categories.
+    missing : {"skip", "zero"}
+        As in `aggregate`.
+
+    Returns
+    -------
+    DataFrame of shape (n_models, n_categories)
+
+    Raises
+    ------
+    ValueError
+        For another way to average.
+    """
+    if how in ("kemeny", "reliability"):
+        msg = f"category_scores: '{how}' is not a mean of scores of categories; choose mean, zscore, rank or borda."
+        raise ValueError(msg)
+    table = table.leaves()
+    weights = leaf_weights(table, how, missing, None)
+    counts = np.ones((table.scores.shape[1], 1))
+    found = {
+        category: _category_of_draws(table, category, how, weights, counts, missing)[:, 0]
+        for category in table.categories
+    }
+    return pd.DataFrame(found, index=table.scores.index)
+
+
+def explained_by_category(table: ScoreTable, how: How = "mean", *, missing: Missing = "skip") -> pd.DataFrame:
+    """How much of the differences between models in the aggregate goes with each category.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        As in `aggregate`.
+    how : {"mean", "zscore", "rank", "borda"}
+        As in `category_scores`.
+    missing : {"skip", "zero"}
+        As in `aggregate`.
+
+    Returns
+    -------
+    DataFrame of shape (n_categories, 4)
+        ``spread``: standard deviation of the category's score over models. ``correlation``: Pearson, with the
+        aggregate. ``explained``: its square, the variance that a regression of the aggregate on this category alone
+        explains; these shares do not add up to 1. ``contribution``: covariance with the aggregate over the aggregate's
+        variance and the number of categories; these do add up to 1 (a negative one means that the category works
+        against the others).
+
+    Raises
+    ------
+    ValueError
+        When fewer than three models have an aggregate, or as in `category_scores`.
+    """
+    parts = category_scores(table, how, missing=missing).dropna()
+    if len(parts) < 3:
+        msg = (
+            f"only {len(parts)} models have a score in every category; leave out metrics with many gaps, or a category."
+        )
+        raise ValueError(msg)
+    whole = parts.mean(axis=1)
+    correlation = parts.apply(lambda part: part.corr(whole))
+    covariance = parts.apply(lambda part: part.cov(whole))
+    return pd.DataFrame(
+        {
+            "spread": parts.std(),
+            "correlation": correlation,
+            "explained": correlation**2,
+            "contribution": covariance / whole.var() / parts.shape[1],
+        }
+    )
+
+
+def spread_from_explained(explained_a: float, explained_b: float) -> tuple[float, float]:
+    """Spread ratio and correlation of two categories, from the variance that each explains in their mean.
+
+    Parameters
+    ----------
+    explained_a, explained_b : float
+        Squared correlation of each category with the mean of both, in [0, 1), of which at most one may be 0. The
+        correlations themselves are taken to be positive.
+
+    Returns
+    -------
+    ratio : float
+        Standard deviation of a over that of b.
+    correlation : float
+        Of a and b.
+
+    Raises
+    ------
+    ValueError
+        For shares outside [0, 1), or two that are 0.
+
+    Notes
+    -----
+    With centered scores as vectors, the mean lies in the plane of both categories and between them. Its angles with a
+    and b are arccos(r_a) and arccos(r_b), and add up to the angle between a and b, so that c = r_a r_b - sqrt((1 -
+    explained_a) (1 - explained_b)). By the law of sines the lengths are as s = sqrt((1 - explained_b) / (1 -
+    explained_a)). Derived here.
+
+    Examples
+    --------
+    >>> ratio, correlation = spread_from_explained(0.3333, 0.9525)
+    >>> round(ratio, 3), round(correlation, 3)
+    (0.267, 0.385)
+    """
+    if not (0 <= explained_a < 1 and 0 <= explained_b < 1 and explained_a + explained_b > 0):
+        msg = (
+            "shares of explained variance lie between 0 and 1 (1 excluded), and not both are 0: got "
+            f"{explained_a} and {explained_b}."
+        )
+        raise ValueError(msg)
+    ratio = np.sqrt((1 - explained_b) / (1 - explained_a))
+    correlation = np.sqrt(explained_a * explained_b) - np.sqrt((1 - explained_a) * (1 - explained_b))
+    return float(ratio), float(correlation)
+
+
+def explained_from_spread(ratio: float, correlation: float) -> tuple[float, float]:
+    """Variance of the mean of two categories that each explains, from their spread ratio and correlation.
+
+    Parameters
+    ----------
+    ratio : float
+        Standard deviation of a over that of b, above 0.
+    correlation : float
+        Of a and b, in [-1, 1].
+
+    Returns
+    -------
+    explained_a, explained_b : float
+        Squared correlation of each with the mean. Equal spreads give (1 + correlation) / 2 for both.
+
+    Raises
+    ------
+    ValueError
+        For values out of range, or two categories that cancel each other.
+
+    Examples
+    --------
+    >>> explained_from_spread(1.0, 0.5)
+    (0.75, 0.75)
+    """
+    variance = ratio**2 + 2 * correlation * ratio + 1
+    if not (ratio > 0 and -1 <= correlation <= 1 and variance > 0):
+        msg = (
+            f"the ratio must be above 0, the correlation in [-1, 1], the mean not constant: got {ratio}, {correlation}."
+        )
+        raise ValueError(msg)
+    return float((ratio + correlation) ** 2 / variance), float((1 + correlation * ratio) ** 2 / variance)
+
+
+def shuffle_categories(table: ScoreTable, generator: np.random.Generator) -> ScoreTable:
+    """The same scores with the metrics dealt at random to categories of the same sizes, without any deeper hierarchy.
+
+    A null model for `explained_by_category`: what is left is what any two groups of these metrics would show.
+    """
+    table = table.leaves()
+    dealt = generator.permutation(table.category.to_numpy())
+    metrics = pd.DataFrame({"category": dealt, "parent": None}, index=table.scores.columns)
+    return ScoreTable(table.scores, metrics, table.families)
+
+
+def overall_of_draws(
+    table: ScoreTable, how: str, weights: NDArray[np.float64], counts: NDArray[np.float64], missing: str
+) -> NDArray[np.float64]:
+    """Aggregates of shape (n_models, n_draws), where metric m is in the table `counts[m, draw]` times."""
+    if how == "kemeny":
+        values, shares = table.scores.to_numpy(), weights / len(table.categories)
+        return np.stack([_kemeny_score(preference_matrix(values, shares * drawn)) for drawn in counts.T], axis=1)
+    parts = [_category_of_draws(table, category, how, weights, counts, missing) for category in table.categories]
+    return np.mean(parts, axis=0)
+
+
+def _category_of_draws(
+    table: ScoreTable,
+    category: str,
+    how: str,
+    weights: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    missing: str,
+) -> NDArray[np.float64]:
+    inside = (table.category == category).to_numpy()
+    values = table.scores.to_numpy()[:, inside]
+    values = np.nan_to_num(values) if missing == "zero" else _transform(values, how)
+    drawn = weights[inside, None] * counts[inside]
+    total = (~np.isnan(values)).astype(float) @ drawn
+    with np.errstate(invalid="ignore"):
+        means = np.where(total > 0, np.nan_to_num(values) @ drawn / total, np.nan)
+    return means if how == "borda" else _transform(means, how)
+
+
+def _transform(values: NDArray[np.float64], how: str) -> NDArray[np.float64]:
+    """Bring every column to the unit that is averaged."""
+    if how == "mean":
+        return values
+    if how in ("zscore", "reliability"):
+        centered = values - np.nanmean(values, axis=0)
+        spread = np.nanstd(values, axis=0)
+        # Means of equal numbers differ by rounding; that is no spread.
+        varies = spread > 1e-12 * np.nanmax(np.abs(values), axis=0)
+        return np.where(varies, centered / np.where(varies, spread, 1), np.where(np.isnan(values), np.nan, 0))
+    ranks = rankdata(np.round(values, 12), axis=0, nan_policy="omit")  # the same, for ties
+    n_present = (~np.isnan(values)).sum(axis=0)
+    return (ranks - 1) / np.maximum(n_present - 1, 1)
+
+
+def _kemeny_score(preferences: NDArray[np.float64]) -> NDArray[np.float64]:
+    order = kemeny_order(preferences)
+    score = np.empty(len(order))
+    score[order] = np.arange(len(order))[::-1]
+    return score
+
+
+def leaf_weights(table: ScoreTable, how: str, missing: str, reliability: pd.Series | None) -> NDArray[np.float64]:
+    """Weight of every metric in its category, after the names of an aggregate were checked."""
+    if how not in AGGREGATES:
+        nearest = difflib.get_close_matches(str(how), AGGREGATES, n=1, cutoff=0)[0]
+        msg = f"how = {how!r} is unknown; did you mean '{nearest}'? Known are {', '.join(AGGREGATES)}."
+        raise ValueError(msg)
+    if missing not in get_args(Missing) or (missing == "zero" and how != "mean"):
+        msg = f"missing = {missing!r} with how = {how!r} is not possible; use 'skip', or 'zero' with 'mean'."
+        raise ValueError(msg)
+    if (how == "reliability") != (reliability is not None):
+        msg = "reliability must be given with how = 'reliability', and only then; see brainalign.agreement.reliability."
+        raise ValueError(msg)
+    weights = table.weights()
+    if reliability is not None:
+        of_metrics = reliability.reindex(weights.index)
+        if not of_metrics.between(0, 1).all():
+            name = of_metrics.index[~of_metrics.between(0, 1)][0]
+            msg = f"the reliability of '{name}' is {of_metrics[name]}; give every metric one in [0, 1]."
+            raise ValueError(msg)
+        weights = weights * of_metrics
+    return weights.to_numpy()

@@ -1,0 +1,272 @@
+"""Public score tables of Brain-Score: scores of models on benchmarks of vision, with their nesting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from brainalign.datasets.catalogue import locate
+
+__all__ = [
+    "Leaderboard",
+    "load_brainscore_leaderboard",
+    "load_public_benchmarks",
+    "mean_of_children",
+    "read_leaderboard",
+]
+
+_CATALOGUED = "brainscore-tables"
+_FAILED = "X"
+_TOP = ("average_vision", "neural_vision", "behavior_vision", "engineering_vision")
+_REGIONS = ("V1", "V2", "V4", "IT")
+_NOT_SCORES = ("rank", "model", "model_id", "model id", "filtered_score", "submitter", "id")
+_CATEGORIES = {"neural_vision": "neural", "behavior_vision": "behavior", "engineering_vision": "engineering"}
+
+# Benchmarks whose name does not say where they belong.
+_PLACED = {
+    **dict.fromkeys(_REGIONS, "neural_vision"),
+    **dict.fromkeys(("neural_vision", "behavior_vision"), "average_vision"),
+    "Marques2020": "V1",
+    "Cadena2017-pls": "V1",
+    "Kar2019-ost": "IT",
+    "Bracci2019.anteriorVTC-rdm": "IT",
+    "Igustibagus2024-ridge": "IT",
+    "Igustibagus2024.IT_readout-accuracy": "engineering_vision",
+    "Hermann2020": "engineering_vision",
+}
+
+# The single properties of V1 neurons that each group of properties averages.
+_V1_PROPERTIES = {
+    "V1-response_magnitude": r"max_(texture|noise|dc)",
+    "V1-texture_modulation": r"(abs_)?texture_modulation_index",
+    "V1-surround_modulation": r"surround_suppression_index",
+    "V1-receptive_field_size": r"grating_summation_field|surround_diameter",
+    "V1-response_selectivity": r"texture_(selectivity|variance_ratio|sparseness)|modulation_ratio",
+    "V1-spatial_frequency": r"sf_(bandwidth|selective)|peak_sf",
+    "V1-orientation": r"or_(bandwidth|selective)|opr_cv_diff|pref_or|cv_bandwidth_ratio|orth_pref_ratio"
+    r"|circular_variance",
+}
+
+_STUDY = r"[A-Za-z]+\d{4}"
+_BEHAVIORAL = re.compile(
+    r"i2n|error_consistency|accuracy|value_delta|match|similarity|consistency|distance|threshold|behavior",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Leaderboard:
+    """Scores of a leaderboard as they were exported.
+
+    Attributes
+    ----------
+    scores : DataFrame of shape (n_models, n_columns)
+        Numbers; NaN where there is no score.
+    failed : DataFrame of shape (n_models, n_columns)
+        Whether a run was tried and failed (marked X). Newer exports leave such cells empty, and nothing is marked.
+    nesting : DataFrame of shape (n_columns, 2)
+        Indexed by column: ``parent``, the column that averages it (None at the top), and ``category``, one of "neural",
+        "behavior", "engineering" and "overall".
+    """
+
+    scores: pd.DataFrame
+    failed: pd.DataFrame
+    nesting: pd.DataFrame
+
+
+def read_leaderboard(path: str | Path, *, parents: Mapping[str, str] | None = None) -> Leaderboard:
+    """Read a leaderboard of Brain-Score as its site exports it.
+
+    Parameters
+    ----------
+    path : str or Path
+        A CSV file with one row a model and one column a benchmark, in any order; lines that start with # are skipped.
+    parents : mapping of str to str, optional
+        Where benchmarks belong that the names do not place: column to the column that averages it, for example
+        ``{"MyStudy2026-r": "IT"}``. Wins over what the name says.
+
+    Returns
+    -------
+    Leaderboard
+
+    Raises
+    ------
+    ValueError
+        When there is no column of models, a model comes twice, a cell is neither a number nor X nor empty, or a
+        benchmark cannot be placed. The text says what to do.
+
+    Notes
+    -----
+    Columns are averages of others: regions average their benchmarks, a study averages its conditions.
+    Brain-Score counts a missing score as 0 in every average, see `mean_of_children`. A version at the end of a name
+    (``_v1``) is dropped.
+    """
+    table = pd.read_csv(path, comment="#", dtype=str, keep_default_na=False)
+    models = next((name for name in ("model_id", "model", "Model") if name in table), None)
+    if models is None:
+        msg = (
+            f"{Path(path).name} has no column model or model_id; its first columns are {', '.join(table.columns[:5])}."
+        )
+        raise ValueError(msg)
+    models = "model" if "model" in table else models  # where both are, model_id is a number
+    table = table.set_index(table[models].rename("model"))
+    if table.index.has_duplicates:
+        msg = f"model '{table.index[table.index.duplicated()][0]}' comes more than once; keep one of its rows."
+        raise ValueError(msg)
+    table = table[[name for name in table.columns if name.lower() not in _NOT_SCORES]]
+    table.columns = [re.sub(r"_v\d+$", "", name) for name in table.columns]
+    if table.columns.has_duplicates:
+        msg = f"benchmark '{table.columns[table.columns.duplicated()][0]}' is there in two versions; keep one of them."
+        raise ValueError(msg)
+    return Leaderboard(_as_numbers(table), table == _FAILED, _nesting(table.columns, parents or {}))
+
+
+def load_brainscore_leaderboard() -> Leaderboard:
+    """28 models on all benchmarks of the Brain-Score leaderboard of early 2025.
+
+    Returns
+    -------
+    Leaderboard
+        154 columns, many of them with gaps.
+
+    Raises
+    ------
+    MissingDataError
+        When the file is not on this machine; the text says how to get it.
+
+    References
+    ----------
+    Released with Gokce and Schrimpf 2024, arXiv:2411.05712, under the MIT licence.
+    """
+    return read_leaderboard(locate(_CATALOGUED, "benchmark_scores_brainscore.csv"))
+
+
+def load_public_benchmarks() -> pd.DataFrame:
+    """993 models, most of them trained for the purpose, on five public benchmarks of Brain-Score.
+
+    Returns
+    -------
+    DataFrame of 4965 rows
+        One score a row. ``model``; ``metric``: V1, V2, V4, IT or Behavioral; ``score``, NaN for six failures;
+        ``category``: "neural" or "behavior"; ``family``: family of the architecture; ``recipe``: what models differing
+        in the seed only have in common.
+
+    Raises
+    ------
+    MissingDataError
+        When the file is not on this machine; the text says how to get it.
+
+    References
+    ----------
+    Gokce and Schrimpf 2024, arXiv:2411.05712, under the MIT licence.
+    """
+    table = pd.read_csv(locate(_CATALOGUED, "benchmark_scores.csv"))
+    return pd.DataFrame(
+        {
+            "model": table["model_id"],
+            "metric": table["region"],
+            "score": table["score"],
+            "category": np.where(table["region"] == "Behavioral", "behavior", "neural"),
+            "family": table["arch_family"],
+            "recipe": table["model_id"].str.replace(r"_seed-\d+$", "", regex=True),
+        }
+    )
+
+
+def mean_of_children(board: Leaderboard) -> pd.DataFrame:
+    """Every average of a leaderboard computed again from the columns it averages.
+
+    Parameters
+    ----------
+    board : Leaderboard
+        With all its columns.
+
+    Returns
+    -------
+    DataFrame of shape (n_models, n_averages)
+        Means of the children's scores, missing ones counted as 0, as the leaderboard does it.
+    """
+    children = board.nesting["parent"].dropna()
+    parents = [name for name in board.scores.columns if (children == name).any()]
+    filled = board.scores.fillna(0)
+    return pd.DataFrame({name: filled[children.index[children == name]].mean(axis=1) for name in parents})
+
+
+def _as_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    cleaned = table.mask(table.isin([_FAILED, ""]))
+    numbers = cleaned.apply(pd.to_numeric, errors="coerce")
+    wrong = (numbers.isna() & cleaned.notna()).to_numpy()
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        msg = (
+            f"the score of '{table.index[row]}' on '{table.columns[column]}' is {table.iat[row, column]!r}; a cell "
+            f"holds a number, {_FAILED} for a failed run, or nothing."
+        )
+        raise ValueError(msg)
+    return numbers.astype(float)
+
+
+def _nesting(columns: pd.Index, own: Mapping[str, str]) -> pd.DataFrame:
+    parents = {name: own.get(name, _parent_of(name, set(columns))) for name in columns}
+    unplaced = [name for name, parent in parents.items() if parent == ""]
+    if unplaced:
+        msg = (
+            f"it is not known what averages {', '.join(unplaced)}. Give parents={{'{unplaced[0]}': 'IT', ...}} with "
+            "V1, V2, V4, IT, behavior_vision, engineering_vision or another column."
+        )
+        raise ValueError(msg)
+    categories = {name: _category_of(name, parents) for name in columns}
+    return pd.DataFrame({"parent": pd.Series(parents, dtype=object), "category": pd.Series(categories, dtype=object)})
+
+
+def _parent_of(name: str, names: set[str]) -> str | None:
+    """Name of the column that averages this one, None at the top, empty if it is not known."""
+    if name in _TOP and name not in _PLACED:
+        return None
+    if name in _PLACED:
+        return _PLACED[name]
+    if name in _V1_PROPERTIES:
+        return "Marques2020"
+    if name.startswith("Marques2020_"):
+        return next((group for group, held in _V1_PROPERTIES.items() if re.search(f"-({held})$", name)), "")
+    return _study_of(name, names) or _part_of(name)
+
+
+def _study_of(name: str, names: set[str]) -> str | None:
+    """The study that averages this condition: Study2021 or Study2021-metric of Study2021condition-metric."""
+    condition = re.fullmatch(rf"(ImageNet-C|{_STUDY})([-._]?\w.*)-([^-]+)", name)
+    candidates = []
+    if condition:
+        candidates = [condition[1], f"{condition[1]}-{condition[3]}"]
+    elif started := re.match(_STUDY, name):
+        candidates = [started[0]]
+    return next((found for found in candidates if found in names and found != name), None)
+
+
+def _part_of(name: str) -> str:
+    region = re.search(r"[._](V1|V2|V4|IT)(?![A-Za-z0-9])", name)
+    if region:
+        return region[1]
+    if name.endswith("-top1"):
+        return "engineering_vision"
+    if re.fullmatch(_STUDY, name) or _BEHAVIORAL.search(name):
+        return "behavior_vision"
+    return ""
+
+
+def _category_of(name: str, parents: Mapping[str, str | None]) -> str:
+    node: str | None = name
+    for _ in range(len(parents) + 1):
+        if node in _CATEGORIES:
+            return _CATEGORIES[node]
+        if node is None:
+            return "overall"
+        # A parent that the export left out is still known by its name.
+        node = parents.get(node, _PLACED.get(node))
+    msg = f"the parents of '{name}' run in a circle; correct the ones that were given."
+    raise ValueError(msg)
