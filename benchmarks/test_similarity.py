@@ -1,8 +1,9 @@
 """Time and memory of similarity measures, beside bare matrix products and loops that compare pair by pair.
 
-Run with `pytest benchmarks/test_similarity.py --benchmark-only`. Where the packages ckatorch and torch-cka can be
-imported, they run side by side; the loops written here do the same work plainly. The least wall time of several rounds
-counts, ours and theirs in turn: others who compute meanwhile disturb some rounds only, and threads count as a gain.
+Run with `pytest benchmarks/test_similarity.py --benchmark-only`. Where the packages ckatorch, torch-cka and rsatoolbox
+can be imported, they run side by side; the loops written here do the same work plainly. The least wall time of several
+rounds counts, ours and theirs in turn: others who compute meanwhile disturb some rounds only, and threads count as a
+gain.
 """
 
 import importlib.util
@@ -16,7 +17,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_less
 
-from brainalign.similarity import angular_procrustes_distance, debiased_linear_cka, linear_cka, pairwise
+from brainalign.similarity import angular_procrustes_distance, debiased_linear_cka, linear_cka, pairwise, rsa
 
 N_REPRESENTATIONS = 50
 N_PAIRS = N_REPRESENTATIONS * (N_REPRESENTATIONS - 1) // 2
@@ -26,6 +27,7 @@ MOST_OVER_BARE_PRODUCTS = 1.5
 LEAST_RATIO_CKA = 100
 LEAST_RATIO_DEBIASED = 50
 LEAST_RATIO_PROCRUSTES = 8
+LEAST_RATIO_RSA = 40  # in float32 with 4096 features; less in double precision and with fewer features
 MOST_MEGABYTES_DEBIASED = 100
 
 
@@ -79,6 +81,17 @@ def plain_procrustes(X, Y):
     return np.arccos((X @ U * (Y @ Vh.T)).sum())
 
 
+def plain_rsa(X, Y):
+    """Pearson correlation of correlation distances as rsatoolbox computes them: in double, by einsum without BLAS."""
+    rdms = []
+    for array in (X, Y):
+        patterns = array.double().numpy()
+        patterns = patterns - patterns.mean(axis=1, keepdims=True)
+        patterns /= np.sqrt(np.einsum("ij,ij->i", patterns, patterns))[:, None]
+        rdms.append((1 - np.einsum("ik,jk", patterns, patterns))[np.triu_indices(len(patterns), k=1)])
+    return np.corrcoef(rdms)[0, 1]
+
+
 def peers_of(name):
     """Functions of other packages for one pair, by name; empty where they are not installed."""
     found = {}
@@ -86,6 +99,15 @@ def peers_of(name):
         from ckatorch.core import cka_base
 
         found["ckatorch"] = lambda X, Y: cka_base(X, Y, unbiased=name == "debiased")
+    if name == "rsa" and importlib.util.find_spec("rsatoolbox"):
+        from rsatoolbox.data import Dataset
+        from rsatoolbox.rdm import calc_rdm, compare
+
+        def toolbox_rsa(X, Y):
+            rdms = [calc_rdm(Dataset(array.double().numpy()), method="correlation") for array in (X, Y)]
+            return compare(*rdms, method="corr").item()
+
+        return {"rsatoolbox": toolbox_rsa}
     if name == "debiased" and importlib.util.find_spec("torch_cka"):
         from torch_cka import CKA
 
@@ -149,6 +171,29 @@ def test_one_pair_by_debiased_cka(benchmark, capsys):
     assert_array_less(added, MOST_MEGABYTES_DEBIASED)
 
 
+@pytest.mark.benchmark(timer=time.perf_counter)
+@pytest.mark.parametrize("n_features", [1024, 4096])
+def test_one_pair_by_rsa(benchmark, capsys, n_features):
+    X, Y = representations(2, 1000, n_features)
+    value = benchmark.pedantic(lambda: rsa(X, Y), rounds=ROUNDS, warmup_rounds=1)
+    double_X, double_Y = X.double(), Y.double()
+    ours, ours_double = least_seconds(lambda: rsa(X, Y), lambda: rsa(double_X, double_Y))
+    theirs = {}
+    for other, function in {"plain": plain_rsa, **peers_of("rsa")}.items():
+        assert_allclose(value, function(X, Y), rtol=1e-4, err_msg=other)
+        theirs[other] = least_seconds(lambda function=function: function(X, Y), rounds=1)[0]
+    benchmark.extra_info.update(ours=ours, ours_double=ours_double, **theirs)
+    with capsys.disabled():
+        print(f"\nrsa, one pair, 1000 x {n_features}; seconds:")
+        print(f"  {ours:.3f} in float32, {ours_double:.3f} in double precision")
+        for other, seconds in theirs.items():
+            print(
+                f"  {other} {seconds:.2f}, ratio {seconds / ours:.0f} in float32, {seconds / ours_double:.0f} in double"
+            )
+    if n_features == 4096:
+        assert_array_less(LEAST_RATIO_RSA, theirs.get("rsatoolbox", theirs["plain"]) / ours)
+
+
 def megabytes_added():
     """Growth of the memory of a fresh process by one comparison, up to its peak, with all libraries loaded before."""
     script = """
@@ -204,4 +249,5 @@ def test_pairs_of_the_loops_are_those_of_the_measures():
     X, Y = representations(2, 50, 60).double()
     assert_allclose(plain_cka(X, Y), linear_cka(X, Y))
     assert_allclose(plain_debiased_cka(X, Y), debiased_linear_cka(X, Y))
+    assert_allclose(plain_rsa(X, Y), rsa(X, Y))
     assert_allclose(plain_procrustes(X.numpy(), Y.numpy()), angular_procrustes_distance(X, Y))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+# Whether the numbers are complex -> what to do. Their real part alone would be another representation.
+_REMEDIES = {False: "convert it with .double()", True: "compare torch.view_as_real(...).flatten(-2), or the magnitudes"}
+
 
 def check_paired(X: Tensor, Y: Tensor, *, measure: str, min_samples: int = 2) -> tuple[Tensor, Tensor]:
     """Check that two representations can be compared, and bring them to one type.
@@ -26,10 +29,11 @@ def check_paired(X: Tensor, Y: Tensor, *, measure: str, min_samples: int = 2) ->
     Raises
     ------
     TypeError
-        For what is not a tensor, or whole, complex or half-precision numbers.
+        For what is not a tensor.
     ValueError
-        Different numbers of samples, too few samples, no features, leading dimensions that do not broadcast, values
-        that are not finite, or a representation that does not vary over the samples.
+        Whole, logical, complex or half-precision numbers, different numbers of samples, too few samples, no features,
+        leading dimensions that do not broadcast, values that are not finite, or a representation that does not vary
+        over the samples.
     """
     check_representation(X, name="X", measure=measure)
     check_representation(Y, name="Y", measure=measure)
@@ -59,13 +63,7 @@ def check_paired(X: Tensor, Y: Tensor, *, measure: str, min_samples: int = 2) ->
 
 def check_representation(X: Tensor, *, name: str, measure: str) -> None:
     """Refuse one representation by itself: its type, shape and values; see `check_paired`."""
-    if not isinstance(X, Tensor) or X.dtype not in (torch.float32, torch.float64):
-        kind = f"a tensor of {X.dtype}" if isinstance(X, Tensor) else type(X).__name__
-        msg = (
-            f"{measure}: {name} must be a tensor of real floating-point numbers (float32 or float64), got {kind}; "
-            "convert it first."
-        )
-        raise TypeError(msg)
+    check_floating(X, name=name, measure=measure)
     if X.ndim < 2 or X.shape[-1] == 0 or X.numel() == 0:
         msg = (
             f"{measure}: {name} must have shape (..., n_samples, n_features) and hold values, got "
@@ -86,6 +84,37 @@ def check_representation(X: Tensor, *, name: str, measure: str) -> None:
         raise ValueError(msg)
 
 
+def check_floating(array: Tensor, *, name: str, measure: str) -> None:
+    """Refuse anything but real floating-point numbers of single or double precision.
+
+    Parameters
+    ----------
+    array : Tensor of shape (...)
+        What was given.
+    name, measure : str
+        Which argument it is, and of what, for the error's text.
+
+    Raises
+    ------
+    TypeError
+        For what is not a tensor.
+    ValueError
+        For a tensor of whole, logical, complex or half-precision numbers.
+    """
+    if not isinstance(array, Tensor):
+        msg = (
+            f"{measure}: {name} must be a tensor of real floating-point numbers (float32 or float64), got "
+            f"{type(array).__name__}; convert it with torch.as_tensor()."
+        )
+        raise TypeError(msg)
+    if array.dtype not in (torch.float32, torch.float64):
+        msg = (
+            f"{measure}: {name} must be a tensor of real floating-point numbers (float32 or float64), got a tensor of "
+            f"{array.dtype}; {_REMEDIES[array.is_complex()]}."
+        )
+        raise ValueError(msg)
+
+
 def center_columns(X: Tensor) -> Tensor:
     """Subtract from every feature its mean over the samples (the second-last dimension)."""
     return X - X.mean(dim=-2, keepdim=True, dtype=torch.float64).to(X.dtype)
@@ -97,6 +126,24 @@ def center_to_unit_scale(X: Tensor) -> Tensor:
     The divisor is a constant to the gradient: right for whatever does not depend on the scale of `X`.
     """
     return center_columns(X).div_(widest_range(X))  # in place: no second array of that size
+
+
+def sum_of_squares(array: Tensor, *, precision: torch.dtype) -> Tensor:
+    """Squared Frobenius norm over the last two dimensions.
+
+    Parameters
+    ----------
+    array : Tensor of shape (..., rows, columns)
+        Real numbers, whose squares do not overflow.
+    precision : torch.dtype
+        Type in which the squares are added up, and of the result. Each square is rounded to the array's own type.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        0 or more.
+    """
+    return array.square().sum(dim=(-2, -1), dtype=precision)
 
 
 def widest_range(X: Tensor) -> Tensor:

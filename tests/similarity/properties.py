@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import torch
 from torch.testing import assert_close
 
@@ -27,6 +28,17 @@ def related(n_samples, *widths, seed=0, noise=0.5, dtype=torch.float64):
         .to(dtype)
         for index, width in enumerate(widths)
     ]
+
+
+def covariance_of(width, seed=0):
+    factor = normal(width, width + 5, seed=seed)
+    return factor @ factor.mT / width
+
+
+def entries(rdm):
+    """Dissimilarities of all pairs of samples, each pair once, as an array of shape (..., n_pairs)."""
+    rows, columns = np.triu_indices(rdm.shape[-1], k=1)
+    return np.asarray(rdm)[..., rows, columns]
 
 
 def _turn(width, seed):

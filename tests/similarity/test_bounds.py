@@ -191,6 +191,11 @@ ONE = torch.ones(())
             r"nbs must lie in \[0, 1\]: got nan",
         ),
         (lambda: cka_lower_bound(0.9, participation_x=ONE, participation_y=ONE), TypeError, r"nbs must be a tensor"),
+        (
+            lambda: cka_lower_bound(ONE.bool(), participation_x=ONE, participation_y=ONE),
+            ValueError,
+            r"cka_lower_bound: nbs must be a tensor .* got a tensor of torch\.bool",
+        ),
         (lambda: kept_components_similarity(ONE.expand(3), n_kept=4), ValueError, r"of 3 components, 1 to 3 .* = 4"),
         (lambda: kept_components_similarity(ONE, n_kept=1), ValueError, r"of 0 components"),
         (lambda: kept_components_similarity(torch.tensor([1.0, 2.0]), n_kept=1), ValueError, r"sort them first"),

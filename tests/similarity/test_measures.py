@@ -189,10 +189,11 @@ BAD = {
         ValueError,
         r"must broadcast: got \(2,\) and \(3,\)",
     ),
-    "whole numbers": (lambda X, Y: (X.long(), Y), TypeError, r"float32 or float64.*torch\.int64"),
-    "complex numbers": (lambda X, Y: (X, Y.to(torch.complex128)), TypeError, r"float32 or float64.*torch\.complex128"),
-    "half precision": (lambda X, Y: (X.half(), Y), TypeError, r"float32 or float64.*torch\.float16"),
-    "no tensor": (lambda X, Y: (X.numpy(), Y), TypeError, r"float32 or float64.*ndarray"),
+    "whole numbers": (lambda X, Y: (X.long(), Y), ValueError, r"got a tensor of torch\.int64; .*\.double\(\)"),
+    "logical values": (lambda X, Y: (X, Y > 0), ValueError, r"got a tensor of torch\.bool; .*\.double\(\)"),
+    "complex numbers": (lambda X, Y: (X, Y.to(torch.complex128)), ValueError, r"torch\.complex128; .*view_as_real"),
+    "half precision": (lambda X, Y: (X.half(), Y), ValueError, r"got a tensor of torch\.float16; .*\.double\(\)"),
+    "no tensor": (lambda X, Y: (X.numpy(), Y), TypeError, r"got ndarray; .*torch\.as_tensor\(\)"),
 }
 
 

@@ -136,7 +136,7 @@ def test_mixed_types_become_the_finer_one():
             r"pairwise\(linear_cka\): representation 1 holds 60 values .* not",
         ),
         (lambda X, Y: [X, Y * 0], ValueError, r"representation 1 does not vary"),
-        (lambda X, Y: [X, Y.long()], TypeError, r"representation 1 must be a tensor .* got a tensor of torch\.int64"),
+        (lambda X, Y: [X, Y.long()], ValueError, r"representation 1 must be a tensor .* got a tensor of torch\.int64"),
         (lambda X, Y: [X, [[1.0]]], TypeError, r"representation 1 must be a tensor .* got list"),
     ],
 )
@@ -160,3 +160,31 @@ def test_a_representation_without_a_debiased_norm_is_named():
 def test_an_unknown_measure_is_refused():
     with pytest.raises(ValueError, match=r"no measure 'linear_cak'; the nearest name is 'linear_cka'"):
         pairwise(related(12, 4, 5), "linear_cak")
+
+
+@pytest.fixture
+def several_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield 3
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("widths", WIDTHS.values(), ids=WIDTHS)
+def test_pairs_on_several_threads_give_the_values_of_one(several_threads, widths):
+    representations = related(12, *widths)
+    together = pairwise(representations, "angular_procrustes_distance")
+    assert torch.get_num_threads() == several_threads
+    torch.set_num_threads(1)
+    assert_close(together, pairwise(representations, "angular_procrustes_distance"), rtol=0, atol=1e-12)
+
+
+def test_a_fault_on_a_thread_is_raised_and_leaves_the_number_of_threads(several_threads, monkeypatch):
+    def fail(C, most):
+        msg = "the algorithm did not converge"
+        raise RuntimeError(msg)
+
+    monkeypatch.setitem(pairwise.__globals__, "_singular_value_sum", fail)
+    with pytest.raises(RuntimeError, match="did not converge"):
+        pairwise(related(12, 4, 5), "angular_procrustes_distance")
+    assert torch.get_num_threads() == several_threads

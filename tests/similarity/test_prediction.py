@@ -153,6 +153,31 @@ def test_dependent_source_features_add_nothing(folds):
     assert_close(predictivity(spoiled), predictivity(source), rtol=1e-8, atol=0)
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("component", range(6))
+def test_rank_after_a_component_is_gone_is_that_of_numpy(component, seed):
+    """All features stay, one direction is missing: no feature alone gives it away, and short ones carry much noise."""
+    X = (normal(40, 6, seed=seed) * torch.linspace(3, 0.2, 6, dtype=torch.float64)).numpy()
+    X = X - X.mean(axis=0)
+    U, s, Vt = np.linalg.svd(X, full_matrices=False)
+    source = X - s[component] * np.outer(U[:, component], Vt[component])
+    assert np.linalg.matrix_rank(source) == 5
+    error = X - source @ np.linalg.lstsq(source, X, rcond=None)[0]
+    source, target = torch.from_numpy(source), torch.from_numpy(X)
+    value = linear_predictivity(source=source, target=target)
+    assert_allclose(value, 1 - (error**2).sum() / (X**2).sum(), rtol=EXACT)
+    assert_allclose(value, 1 - s[component] ** 2 / (s**2).sum(), rtol=EXACT)
+    expected = oracle(LinearRegression(), source, target, 5)
+    assert_allclose(linear_predictivity_cv(source=source, target=target), expected, rtol=1e-6)
+
+
+def test_a_nearly_dependent_feature_still_counts():
+    source, target = related(30, 4, 5)
+    nearly = torch.cat([source, source[:, :1] + 1e-9 * normal(30, 1)], dim=1)
+    expected = oracle(LinearRegression(), torch.linalg.qr(nearly - nearly.mean(dim=0)).Q, target, None)
+    assert_allclose(linear_predictivity(source=nearly, target=target), expected, rtol=1e-6)
+
+
 def test_gradients_with_dependent_features_are_those_along_changes_that_keep_the_dependence():
     source, target = related(14, 3, 4)
     copies = torch.tensor([[1.0, 0, 0, 1, 0], [0, 1, 0, 1, 0], [0, 0, 1, 0, 0]], dtype=source.dtype)  # a sum and zeros

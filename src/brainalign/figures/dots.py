@@ -65,7 +65,8 @@ def show_sizes(table: pd.DataFrame, *, x: str, y: str, kind: str, labels: tuple[
     with house_style():
         figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
         for i, (name, rows) in enumerate(known.groupby(kind, sort=False)):
-            color, marker = NETWORK_COLORS[i % len(NETWORK_COLORS)], NETWORK_MARKERS[(i * 3) % len(NETWORK_MARKERS)]
+            turn, place = divmod(i, len(NETWORK_COLORS))  # the second time round, colours get other marks
+            color, marker = NETWORK_COLORS[place], NETWORK_MARKERS[(place + 3 * turn) % len(NETWORK_MARKERS)]
             ax.scatter(rows[x], rows[y], color=color, marker=marker, s=26, alpha=0.75, label=name)
         low, high = _span(known[[x, y]])
         ax.plot([low, high], [low, high], color=MUTED, lw=0.8, ls=":")

@@ -52,11 +52,12 @@ def show_pictures(
     height, width = pictures.shape[-2:]
     with house_style():
         figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, (WIDTH / columns + 0.35) * rows), squeeze=False)
-        for ax in axes.ravel():
+        for ax in axes.ravel()[len(pictures) :]:
             ax.axis("off")
         for i, (ax, title) in enumerate(zip(axes.ravel(), titles, strict=False)):
             ax.imshow(pictures[i], cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
             ax.set_title(textwrap.fill(title, _TITLE_WIDTH), fontsize=8)
+            ax.set(xticks=[], yticks=[])
             if maps is not None:
                 overlay = ax.imshow(
                     maps[i], cmap=SEQUENTIAL, alpha=0.55, vmin=0, vmax=np.max(maps), interpolation="nearest",

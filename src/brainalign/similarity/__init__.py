@@ -6,9 +6,15 @@ from brainalign.similarity.alignment import (
     procrustes_distance,
     shape_distance,
 )
+from brainalign.similarity.classical_scaling import classical_scaling
+from brainalign.similarity.comparators import compare_rdms
 from brainalign.similarity.correlation import mean_canonical_correlation, pwcca, svcca
 from brainalign.similarity.dimensionality import effective_shared_dimensionality, participation_ratio
-from brainalign.similarity.dissimilarity import compare_rdms, rsa
+from brainalign.similarity.expectations import (
+    expected_gaussian_cka,
+    expected_shuffled_cka,
+    shuffled_debiased_cka_factor,
+)
 from brainalign.similarity.kernels import debiased_linear_cka, linear_cka, neuron_corrected_linear_cka, rbf_cka
 from brainalign.similarity.measures import INVARIANCES, MEASURES, Measure, get_measure, list_measures
 from brainalign.similarity.neighbors import (
@@ -17,21 +23,17 @@ from brainalign.similarity.neighbors import (
     soft_matching,
     soft_matching_distance,
 )
-from brainalign.similarity.nulls import (
-    bootstrap_interval,
-    expected_gaussian_cka,
-    expected_shuffled_cka,
-    noise_corrected,
-    permutation_test,
-    shuffled_debiased_cka_factor,
-)
+from brainalign.similarity.noise_correction import noise_corrected
 from brainalign.similarity.pairwise import pairwise
+from brainalign.similarity.permutations import permutation_test
 from brainalign.similarity.prediction import (
     linear_predictivity,
     linear_predictivity_cv,
     pls_predictivity,
     ridge_predictivity,
 )
+from brainalign.similarity.resampling import bootstrap_interval
+from brainalign.similarity.rsa import rsa
 
 __all__ = [
     "INVARIANCES",
@@ -39,6 +41,7 @@ __all__ = [
     "Measure",
     "angular_procrustes_distance",
     "bootstrap_interval",
+    "classical_scaling",
     "compare_rdms",
     "debiased_linear_cka",
     "effective_shared_dimensionality",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from brainalign.arrays import center_columns, center_to_unit_scale, check_paired, widest_range
+from brainalign.arrays import center_columns, center_to_unit_scale, check_paired, sum_of_squares, widest_range
 
 __all__ = ["angular_procrustes_distance", "normalized_bures_similarity", "procrustes_distance", "shape_distance"]
 
@@ -145,7 +145,8 @@ def procrustes_distance(X: Tensor, Y: Tensor) -> Tensor:
     X, Y = check_paired(X, Y, measure="procrustes_distance")
     unit = torch.maximum(widest_range(X), widest_range(Y))
     X, Y = center_columns(X / unit), center_columns(Y / unit)
-    squared = squared_norm(X) + squared_norm(Y) - 2 * nuclear_norm_of_product(X, Y)
+    sizes = sum_of_squares(X, precision=torch.float64) + sum_of_squares(Y, precision=torch.float64)
+    squared = sizes - 2 * nuclear_norm_of_product(X, Y)
     return (unit[..., 0, 0] * square_root(squared)).to(X.dtype)
 
 
@@ -231,11 +232,6 @@ def narrow(X: Tensor) -> Tensor:
     return torch.linalg.qr(X.detach().mT, mode="r").R.mT if X.shape[-1] > X.shape[-2] else X
 
 
-def squared_norm(X: Tensor) -> Tensor:
-    """Squared Frobenius norm, summed in double precision."""
-    return torch.linalg.vecdot(X, X).sum(dim=-1, dtype=torch.float64)
-
-
 def angle(cosine: Tensor) -> Tensor:
     """Arc cosine; 0, and with gradient 0, where round-off lifts the cosine to 1 or above."""
     inside = cosine < 1
@@ -249,13 +245,14 @@ def square_root(square: Tensor) -> Tensor:
 
 
 def _normalized_bures(X: Tensor, Y: Tensor) -> Tensor:
-    return nuclear_norm_of_product(X, Y) / (squared_norm(X) * squared_norm(Y)).sqrt()
+    sizes = sum_of_squares(X, precision=torch.float64) * sum_of_squares(Y, precision=torch.float64)
+    return nuclear_norm_of_product(X, Y) / sizes.sqrt()
 
 
 def _whiten_partly(X: Tensor, alpha: float) -> Tensor:
     precision = torch.finfo(X.dtype).eps
     X = center_to_unit_scale(X.double())
-    X = X / squared_norm(X).sqrt()[..., None, None]
+    X = X / sum_of_squares(X, precision=torch.float64).sqrt()[..., None, None]
     return X if alpha == 1 else alpha * X + (1 - alpha) * _PolarFactor.apply(X, precision)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from brainalign.arrays import check_floating
+
 __all__ = ["bures_interval", "cka_lower_bound", "kept_components_similarity"]
 
 
@@ -34,9 +36,9 @@ def bures_interval(
     Raises
     ------
     TypeError
-        For what is not a tensor of real floating-point numbers.
+        For what is not a tensor.
     ValueError
-        For values out of their range.
+        For whole, complex or half-precision numbers, or values out of their range.
 
     Notes
     -----
@@ -50,8 +52,10 @@ def bures_interval(
     >>> bures_interval(torch.tensor(0.25), participation_x=one, participation_y=one, rank=1)
     (tensor(0.5000), tensor(0.5000))
     """
-    cka = _check(cka, "cka", 0, 1)
-    product = _check(participation_x, "participation_x", 1) * _check(participation_y, "participation_y", 1)
+    name = "bures_interval"
+    cka = _check(cka, "cka", name, 0, 1)
+    participation_x = _check(participation_x, "participation_x", name, 1)
+    product = participation_x * _check(participation_y, "participation_y", name, 1)
     if rank < 1:
         msg = f"rank must be 1 or more: got {rank}."
         raise ValueError(msg)
@@ -77,9 +81,9 @@ def cka_lower_bound(nbs: Tensor, *, participation_x: Tensor, participation_y: Te
     Raises
     ------
     TypeError
-        For what is not a tensor of real floating-point numbers.
+        For what is not a tensor.
     ValueError
-        For values out of their range.
+        For whole, complex or half-precision numbers, or values out of their range.
 
     Notes
     -----
@@ -95,10 +99,10 @@ def cka_lower_bound(nbs: Tensor, *, participation_x: Tensor, participation_y: Te
     >>> cka_lower_bound(torch.tensor(0.875), participation_x=one, participation_y=one)
     tensor(0.5000)
     """
-    nbs = _check(nbs, "nbs", 0, 1)
-    total = (
-        _check(participation_x, "participation_x", 1).rsqrt() + _check(participation_y, "participation_y", 1).rsqrt()
-    )
+    name = "cka_lower_bound"
+    nbs = _check(nbs, "nbs", name, 0, 1)
+    participation_x = _check(participation_x, "participation_x", name, 1)
+    total = participation_x.rsqrt() + _check(participation_y, "participation_y", name, 1).rsqrt()
     return (1 - 8 * (1 - nbs) / total).clamp(min=0)
 
 
@@ -123,9 +127,9 @@ def kept_components_similarity(variances: Tensor, *, n_kept: int) -> tuple[Tenso
     Raises
     ------
     TypeError
-        For what is not a tensor of real floating-point numbers.
+        For what is not a tensor.
     ValueError
-        If the variances are negative, all zero or not ordered, or n_kept does not fit.
+        If the variances are no real floating-point numbers, negative, all zero or not ordered, or n_kept does not fit.
 
     Examples
     --------
@@ -133,7 +137,7 @@ def kept_components_similarity(variances: Tensor, *, n_kept: int) -> tuple[Tenso
     >>> round(float(cka), 3), round(float(nbs), 3)
     (0.995, 0.707)
     """
-    variances = _check(variances, "variances", 0)
+    variances = _check(variances, "variances", "kept_components_similarity", 0)
     if variances.ndim == 0 or not 1 <= n_kept <= variances.shape[-1]:
         n_components = variances.shape[-1] if variances.ndim else 0
         msg = f"of {n_components} components, 1 to {n_components} can be kept: got n_kept = {n_kept}."
@@ -146,10 +150,8 @@ def kept_components_similarity(variances: Tensor, *, n_kept: int) -> tuple[Tenso
     return cka, (variances[..., :n_kept].sum(dim=-1) / variances.sum(dim=-1)).sqrt()
 
 
-def _check(values: Tensor, name: str, lowest: float, highest: float = float("inf")) -> Tensor:
-    if not isinstance(values, Tensor) or not values.is_floating_point():
-        msg = f"{name} must be a tensor of real floating-point numbers; convert it first."
-        raise TypeError(msg)
+def _check(values: Tensor, name: str, function: str, lowest: float, highest: float = float("inf")) -> Tensor:
+    check_floating(values, name=name, measure=function)
     rounding = 1e3 * torch.finfo(values.dtype).eps
     inside = (values >= lowest - rounding) & (values <= highest + rounding) & torch.isfinite(values)
     if not inside.all():

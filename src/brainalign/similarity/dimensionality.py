@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from brainalign.arrays import center_to_unit_scale, check_paired
+from brainalign.arrays import center_to_unit_scale, check_paired, sum_of_squares
 
 __all__ = ["effective_shared_dimensionality", "participation_ratio"]
 
@@ -28,9 +28,9 @@ def participation_ratio(X: Tensor) -> Tensor:
     Raises
     ------
     TypeError
-        For what is not a tensor of real floating-point numbers.
+        For what is not a tensor.
     ValueError
-        For bad shapes and values.
+        For bad types, shapes and values.
 
     Notes
     -----
@@ -49,7 +49,8 @@ def participation_ratio(X: Tensor) -> Tensor:
     """
     X, _ = check_paired(X, X, measure="participation_ratio")
     X = center_to_unit_scale(X)
-    return (_sum_of_squares(X).square() / _sum_of_squares(_smaller_gram(X))).to(X.dtype)
+    total = sum_of_squares(X, precision=torch.float64)
+    return (total.square() / sum_of_squares(_smaller_gram(X), precision=torch.float64)).to(X.dtype)
 
 
 def effective_shared_dimensionality(X: Tensor, Y: Tensor) -> Tensor:
@@ -71,9 +72,9 @@ def effective_shared_dimensionality(X: Tensor, Y: Tensor) -> Tensor:
     Raises
     ------
     TypeError
-        For what is not a tensor of real floating-point numbers.
+        For what is not a tensor.
     ValueError
-        For bad shapes and values.
+        For bad types, shapes and values.
 
     Notes
     -----
@@ -98,15 +99,13 @@ def effective_shared_dimensionality(X: Tensor, Y: Tensor) -> Tensor:
     if n_samples * (width + other) < 2 * width * other:
         shared = ((X @ X.mT).to(torch.float64) * (Y @ Y.mT)).sum(dim=(-2, -1))
     else:
-        shared = _sum_of_squares(X.mT @ Y)
-    sizes = _sum_of_squares(X) * _sum_of_squares(Y)
-    norms = _sum_of_squares(_smaller_gram(X)) * _sum_of_squares(_smaller_gram(Y))
-    return (shared * sizes / norms).to(X.dtype)
+        shared = sum_of_squares(X.mT @ Y, precision=torch.float64)
+    x_ratio, y_ratio = (
+        sum_of_squares(Z, precision=torch.float64) / sum_of_squares(_smaller_gram(Z), precision=torch.float64)
+        for Z in (X, Y)
+    )
+    return (shared * x_ratio * y_ratio).to(X.dtype)
 
 
 def _smaller_gram(X: Tensor) -> Tensor:
     return X @ X.mT if X.shape[-2] <= X.shape[-1] else X.mT @ X
-
-
-def _sum_of_squares(array: Tensor) -> Tensor:
-    return array.square().sum(dim=(-2, -1), dtype=torch.float64)

@@ -21,7 +21,6 @@ from brainalign.similarity.alignment import (
 )
 from brainalign.similarity.correlation import mean_canonical_correlation, pwcca, svcca
 from brainalign.similarity.dimensionality import effective_shared_dimensionality
-from brainalign.similarity.dissimilarity import rsa
 from brainalign.similarity.kernels import debiased_linear_cka, linear_cka, neuron_corrected_linear_cka, rbf_cka
 from brainalign.similarity.neighbors import mutual_knn, soft_matching, soft_matching_distance
 from brainalign.similarity.prediction import (
@@ -30,6 +29,7 @@ from brainalign.similarity.prediction import (
     pls_predictivity,
     ridge_predictivity,
 )
+from brainalign.similarity.rsa import rsa
 
 __all__ = ["INVARIANCES", "MEASURES", "Measure", "get_measure", "list_measures"]
 
@@ -90,6 +90,9 @@ class Measure:
         first, second = self.arguments
         return self.function(**{first: X, second: Y}, **options)
 
+
+AnyMeasure = Measure | str | Callable[[Tensor, Tensor], Tensor]
+"""A registered measure, its name, or any function of two representations."""
 
 _SHAPE = frozenset({"orthogonal", "isotropic_scaling", "translation", "permutation"})
 _SIZE_AND_SHAPE = _SHAPE - {"isotropic_scaling"}
@@ -438,6 +441,11 @@ def get_measure(name: str) -> Measure:
         msg = f"there is no measure {name!r}; the nearest name is {nearest!r}. list_measures() gives all names."
         raise ValueError(msg)
     return _BY_NAME[name]
+
+
+def as_measure(measure: AnyMeasure) -> Measure | Callable[[Tensor, Tensor], Tensor]:
+    """The measure of that name; what is no name is returned as it is."""
+    return get_measure(measure) if isinstance(measure, str) else measure
 
 
 def index_measures(measures: Iterable[Measure]) -> dict[str, Measure]:

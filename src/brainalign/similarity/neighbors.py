@@ -44,10 +44,10 @@ def mutual_knn(X: Tensor, Y: Tensor, *, k: int = 10, closeness: str = "cosine") 
     Raises
     ------
     TypeError
-        For what is not a tensor of real floating-point numbers.
+        For what is not a tensor.
     ValueError
-        If k does not fit, closeness is unknown, a sample is zero in all features (cosine only), or for bad shapes and
-        values.
+        If k does not fit, closeness is unknown, a sample is zero in all features (cosine only), or for bad types,
+        shapes and values.
 
     Notes
     -----
@@ -151,9 +151,9 @@ def soft_matching(X: Tensor, Y: Tensor) -> Tensor:
     Raises
     ------
     TypeError
-        For what is not a tensor of real floating-point numbers.
+        For what is not a tensor.
     ValueError
-        If a feature is constant, or for bad shapes and values.
+        If a feature is constant, or for bad types, shapes and values.
 
     Notes
     -----
@@ -198,9 +198,9 @@ def soft_matching_distance(X: Tensor, Y: Tensor) -> Tensor:
     Raises
     ------
     TypeError
-        For what is not a tensor of real floating-point numbers.
+        For what is not a tensor.
     ValueError
-        For bad shapes and values.
+        For bad types, shapes and values.
 
     Notes
     -----

@@ -5,14 +5,21 @@ Arrays are torch tensors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations, permutations
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from brainalign.arrays import center_columns, center_to_unit_scale, check_representation, widest_range
+from brainalign.arrays import (
+    center_columns,
+    center_to_unit_scale,
+    check_representation,
+    sum_of_squares,
+    widest_range,
+)
 from brainalign.similarity.alignment import (
     angle,
     angular_procrustes_distance,
@@ -20,10 +27,9 @@ from brainalign.similarity.alignment import (
     normalized_bures_similarity,
     procrustes_distance,
     square_root,
-    squared_norm,
 )
 from brainalign.similarity.kernels import debias, debiased_linear_cka, linear_cka, refuse_vanishing, squared_lengths
-from brainalign.similarity.measures import Measure, get_measure
+from brainalign.similarity.measures import Measure, as_measure
 
 __all__ = ["pairwise"]
 
@@ -62,7 +68,8 @@ def pairwise(representations: Tensor | Sequence[Tensor], measure: str | Measure,
     Linear CKA and debiased CKA take all inner products of Gram matrices in one matrix product, block by block of
     samples, and only of the upper triangles; or, where all features together cost less, from one product of features.
     Procrustes and Bures measures factor each representation once and take, for each pair, the singular values of a
-    small product from a symmetric eigenvalue problem, in the data's own type as long as that is exact enough.
+    small product from a symmetric eigenvalue problem, in the data's own type as long as that is exact enough; as many
+    pairs at a time as torch has threads.
     All others are computed pair by pair, as are Procrustes and Bures measures whose gradient is asked for.
 
     Examples
@@ -73,7 +80,7 @@ def pairwise(representations: Tensor | Sequence[Tensor], measure: str | Measure,
             [1., 1., 0.],
             [0., 0., 1.]])
     """
-    measure = get_measure(measure) if isinstance(measure, str) else measure
+    measure = as_measure(measure)
     representations = _check(representations, measure)
     wants_gradient = torch.is_grad_enabled() and any(X.requires_grad for X in representations)
     if measure.function in _CKA and not options:
@@ -187,14 +194,14 @@ def _angular_procrustes_distance(representations: list[Tensor]) -> Tensor:
 
 def _normalized_bures_similarity(representations: list[Tensor]) -> Tensor:
     representations = _center_each(representations)
-    norms = torch.stack([squared_norm(X).sqrt() for X in representations])
+    norms = torch.stack([sum_of_squares(X, precision=torch.float64).sqrt() for X in representations])
     return (_nuclear_norms(representations) / (norms.unsqueeze(-1) * norms)).fill_diagonal_(1.0)
 
 
 def _procrustes_distance(representations: list[Tensor]) -> Tensor:
     unit = torch.stack([widest_range(X).squeeze() for X in representations]).max()
     representations = [center_columns(X / unit) for X in representations]
-    squares = torch.stack([squared_norm(X) for X in representations])
+    squares = torch.stack([sum_of_squares(X, precision=torch.float64) for X in representations])
     squared = squares.unsqueeze(-1) + squares - 2 * _nuclear_norms(representations)
     return (unit * square_root(squared)).fill_diagonal_(0.0)
 
@@ -202,14 +209,36 @@ def _procrustes_distance(representations: list[Tensor]) -> Tensor:
 def _nuclear_norms(representations: list[Tensor]) -> Tensor:
     """Nuclear norms of X_i'X_j for all pairs; on the diagonal the squared norms of X_i."""
     n = representations[0].shape[-2]
-    factors = [narrow(X) for X in representations]
     is_triangular = [X.shape[-1] > n for X in representations]
-    total = torch.diag(torch.stack([squared_norm(X) for X in representations]))
-    for i, j in combinations(range(len(factors)), 2):
+    factors = _map_on_threads(narrow, representations)
+
+    def nuclear_norm(pair: tuple[int, int]) -> Tensor:
+        i, j = pair
         product = _triangular_product if is_triangular[i] and is_triangular[j] else _product
         # Centered, the samples have but n - 1 dimensions.
-        total[i, j] = total[j, i] = _singular_value_sum(product(factors[i], factors[j]), n - 1)
+        return _singular_value_sum(product(factors[i], factors[j]), n - 1)
+
+    total = torch.diag(torch.stack([sum_of_squares(X, precision=torch.float64) for X in representations]))
+    pairs = list(combinations(range(len(factors)), 2))
+    for (i, j), value in zip(pairs, _map_on_threads(nuclear_norm, pairs), strict=True):
+        total[i, j] = total[j, i] = value
     return total
+
+
+def _map_on_threads(function: Callable[[Any], Tensor], items: Sequence[Any]) -> list[Tensor]:
+    """The function of every item, several items at a time with one thread each.
+
+    Half of the work on a symmetric eigenvalue problem are products of a matrix with one vector, which more threads do
+    not speed up; and where others compute meanwhile, threads of one problem wait for each other most of the time.
+    """
+    n_threads = torch.get_num_threads()
+    if n_threads == 1:
+        return [function(item) for item in items]
+    try:
+        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(function, items))
+    finally:
+        torch.set_num_threads(n_threads)  # the workers' setting is that of threads that start later, too
 
 
 def _product(A: Tensor, B: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from brainalign.arrays import center_columns, check_paired
+from brainalign.arrays import center_columns, check_paired, sum_of_squares
 
 __all__ = [
     "contiguous_folds",
@@ -44,16 +44,18 @@ def linear_predictivity(*, source: Tensor, target: Tensor) -> Tensor:
     Raises
     ------
     TypeError
-        For what is not a tensor of real floating-point numbers.
+        For what is not a tensor.
     ValueError
-        If the source has n_samples - 1 features or more, so that it explains any target; or for bad shapes and values.
+        If the source has n_samples - 1 features or more, so that it explains any target; or for bad types, shapes and
+        values.
 
     Notes
     -----
     ||Q'Y||^2 / ||Y||^2 with the orthonormal basis Q of the centered source and the centered target Y. Not symmetric.
     Linearly dependent source features (one that is constant, say) add nothing; where there are any, the basis comes
-    from the pseudo-inverse instead of a QR decomposition, at several times the cost. The gradient exists wherever the
-    rank of the source does not change. Costs O(n p^2 + n p q).
+    from the pseudo-inverse instead of a QR decomposition, at several times the cost. The rank is the number of singular
+    values, of features brought to unit length, above max(n, p, 256) roundings of the largest. The gradient exists
+    wherever the rank of the source does not change. Costs O(n p^2 + n p q).
 
     Examples
     --------
@@ -67,8 +69,9 @@ def linear_predictivity(*, source: Tensor, target: Tensor) -> Tensor:
     X, Y = center_columns(source), center_columns(target)
     X = _unit_columns(X, source)
     Q, R = torch.linalg.qr(X)
-    explained = X @ (_pseudo_inverse(X) @ Y) if _is_deficient(R, X.shape[-2]) else Q.mT @ Y
-    return _sum_of_squares(explained) / _sum_of_squares(Y)
+    is_deficient = inverse_triangular_factor(R, X.shape[-2]) is None
+    explained = X @ (_pseudo_inverse(X) @ Y) if is_deficient else Q.mT @ Y
+    return sum_of_squares(explained, precision=Y.dtype) / sum_of_squares(Y, precision=Y.dtype)
 
 
 def linear_predictivity_cv(*, source: Tensor, target: Tensor, folds: int = 5) -> Tensor:
@@ -91,10 +94,10 @@ def linear_predictivity_cv(*, source: Tensor, target: Tensor, folds: int = 5) ->
     Raises
     ------
     TypeError
-        For what is not a tensor of real floating-point numbers.
+        For what is not a tensor.
     ValueError
         If the source has too many features for the training samples of a fold, the target does not vary in a fold, the
-        number of folds does not fit, or for bad shapes and values.
+        number of folds does not fit, or for bad types, shapes and values.
 
     Notes
     -----
@@ -113,13 +116,11 @@ def linear_predictivity_cv(*, source: Tensor, target: Tensor, folds: int = 5) ->
     for train, test in _splits(source.shape[-2], folds, "linear_predictivity_cv"):
         _refuse_saturation(source, len(train), "linear_predictivity_cv", "training samples")
         X, Y, X_test, Y_test = _centered_fold(source, target, train, test)
-        scale = _column_lengths(X, source)
+        scale = column_lengths(X, source)
         X = X / scale
         Q, R = torch.linalg.qr(X)
-        if _is_deficient(R, X.shape[-2]):
-            coefficients = _pseudo_inverse(X) @ Y
-        else:
-            coefficients = torch.linalg.solve_triangular(R, Q.mT @ Y, upper=True)
+        inverse = inverse_triangular_factor(R, X.shape[-2])
+        coefficients = _pseudo_inverse(X) @ Y if inverse is None else inverse @ (Q.mT @ Y)
         scores.append(_r2(Y_test, (X_test / scale) @ coefficients, test, "linear_predictivity_cv"))
     return torch.stack(scores).mean(dim=0)
 
@@ -147,10 +148,10 @@ def ridge_predictivity(*, source: Tensor, target: Tensor, alpha: float = 100.0, 
     Raises
     ------
     TypeError
-        For what is not a tensor of real floating-point numbers.
+        For what is not a tensor.
     ValueError
-        If alpha is not above 0, the target does not vary in a fold, the number of folds does not fit, or for bad shapes
-        and values.
+        If alpha is not above 0, the target does not vary in a fold, the number of folds does not fit, or for bad types,
+        shapes and values.
 
     Notes
     -----
@@ -202,10 +203,10 @@ def pls_predictivity(*, source: Tensor, target: Tensor, n_components: int = 2, f
     Raises
     ------
     TypeError
-        For what is not a tensor of real floating-point numbers.
+        For what is not a tensor.
     ValueError
         If there are fewer components to be had, the target does not vary in a fold, the number of folds does not fit,
-        or for bad shapes and values.
+        or for bad types, shapes and values.
 
     Notes
     -----
@@ -301,19 +302,15 @@ def _centered_fold(
     return X - x_mean, Y - y_mean, source[..., test, :] - x_mean, target[..., test, :] - y_mean
 
 
-def _sum_of_squares(array: Tensor) -> Tensor:
-    return array.square().sum(dim=(-2, -1))
-
-
 def _r2(truth: Tensor, prediction: Tensor, test: list[int], measure: str) -> Tensor:
-    deviation = _sum_of_squares(truth)
+    deviation = sum_of_squares(truth, precision=truth.dtype)
     if (deviation.detach() == 0).any():
         msg = (
             f"{measure}: in samples {test[0]} to {test[-1]} the target equals its training mean, so that there is "
             "nothing to explain; give fewer folds or drop the constant part."
         )
         raise ValueError(msg)
-    return 1 - _sum_of_squares(truth - prediction) / deviation
+    return 1 - sum_of_squares(truth - prediction, precision=truth.dtype) / deviation
 
 
 def _refuse_saturation(source: Tensor, n_samples: int, measure: str, kind: str) -> None:
@@ -327,8 +324,21 @@ def _refuse_saturation(source: Tensor, n_samples: int, measure: str, kind: str) 
         raise ValueError(msg)
 
 
-def _column_lengths(X: Tensor, source: Tensor) -> Tensor:
-    """Length of every centered feature, 1 for a feature that is constant up to rounding."""
+def column_lengths(X: Tensor, source: Tensor) -> Tensor:
+    """Length of every centered feature, 1 for a feature that is constant up to rounding.
+
+    Parameters
+    ----------
+    X : Tensor of shape (..., n_samples, n_features)
+        Centered features, or a part of their samples.
+    source : Tensor of shape (..., n_samples, n_features)
+        The same before centering, which tells how large the rounding is.
+
+    Returns
+    -------
+    Tensor of shape (..., 1, n_features)
+        Not part of the graph.
+    """
     lengths = torch.linalg.vector_norm(X.detach(), dim=-2, keepdim=True)
     size = source.detach().abs().amax(dim=-2, keepdim=True) * X.shape[-2] ** 0.5
     return torch.where(lengths > 4 * torch.finfo(X.dtype).eps * size, lengths, torch.ones_like(lengths))
@@ -336,13 +346,37 @@ def _column_lengths(X: Tensor, source: Tensor) -> Tensor:
 
 def _unit_columns(X: Tensor, source: Tensor) -> Tensor:
     # A constant, not part of the graph: no measure here notices the scale of source features.
-    return X / _column_lengths(X, source)
+    return X / column_lengths(X, source)
 
 
-def _is_deficient(R: Tensor, n_samples: int) -> bool:
-    """Whether any feature of unit length lies within rounding of the span of those before it."""
-    sines = R.detach().diagonal(dim1=-2, dim2=-1).abs()
-    return bool((sines <= _rank_tolerance(R, n_samples)).any())
+def inverse_triangular_factor(R: Tensor, n_samples: int) -> Tensor | None:
+    """Inverse of the QR factor of features of unit length, unless some are linear combinations of others.
+
+    Parameters
+    ----------
+    R : Tensor of shape (..., n_features, n_features)
+        Upper triangular factor.
+    n_samples : int
+        Samples that the features have.
+
+    Returns
+    -------
+    Tensor of shape (..., n_features, n_features) or None
+        None if in any problem of the batch a singular value is at most max(n_samples, n_features, 256) roundings of
+        the largest.
+    """
+    inverse = torch.linalg.solve_triangular(R, torch.eye(R.shape[-1], dtype=R.dtype, device=R.device), upper=True)
+    # The diagonal of R does not tell: without pivoting it can stay far above the smallest singular value, which is at
+    # least 1 / ||R^-1||. Only where this bound is low do the singular values themselves have to decide.
+    tolerance = _rank_tolerance(R, n_samples)
+    if (1 / (_frobenius_norm(inverse) * _frobenius_norm(R)) > tolerance).all():
+        return inverse
+    s = torch.linalg.svdvals(R.detach())
+    return inverse if (s[..., -1] > tolerance * s[..., 0]).all() else None
+
+
+def _frobenius_norm(array: Tensor) -> Tensor:
+    return array.detach().square().sum(dim=(-2, -1), dtype=torch.float64).sqrt()
 
 
 def _pseudo_inverse(X: Tensor) -> Tensor:
@@ -350,7 +384,12 @@ def _pseudo_inverse(X: Tensor) -> Tensor:
 
 
 def _rank_tolerance(array: Tensor, n_samples: int) -> float:
-    return 4 * n_samples**0.5 * torch.finfo(array.dtype).eps
+    """Singular values below this share of the largest count as 0: the rule of `numpy.linalg.matrix_rank`, with a floor.
+
+    The rounding of a feature that was left over from longer ones grows when the feature is brought to unit length, so
+    that for few samples the rule alone would be too strict.
+    """
+    return max(n_samples, array.shape[-1], 256) * torch.finfo(array.dtype).eps
 
 
 def _ridge_coefficients(X: Tensor, Y: Tensor, alpha: float) -> Tensor:
@@ -373,11 +412,12 @@ def _solve_penalized(gram: Tensor, right: Tensor, alpha: float) -> Tensor:
 
 def _pls_prediction(X: Tensor, Y: Tensor, X_test: Tensor, n_components: int) -> Tensor:
     """Fit on X and Y, predict from X_test, removing one component after the other from all of them."""
-    nothing = (_rank_tolerance(X, X.shape[-2]) * (_sum_of_squares(X) * _sum_of_squares(Y)).sqrt()).detach()
+    sizes = sum_of_squares(X, precision=X.dtype) * sum_of_squares(Y, precision=Y.dtype)
+    nothing = (4 * X.shape[-2] ** 0.5 * torch.finfo(X.dtype).eps * sizes.sqrt()).detach()
     predictions = []
     for component in range(n_components):
         covariance = X.mT @ Y
-        if (_sum_of_squares(covariance.detach()).sqrt() <= nothing).any():
+        if (sum_of_squares(covariance.detach(), precision=X.dtype).sqrt() <= nothing).any():
             msg = (
                 f"pls_predictivity: after {component} components the source and the target have no covariance left; "
                 f"give n_components = {component} or less."
@@ -385,7 +425,7 @@ def _pls_prediction(X: Tensor, Y: Tensor, X_test: Tensor, n_components: int) -> 
             raise ValueError(msg)
         weights = _leading_left_vector(covariance)
         scores, test_scores = X @ weights, X_test @ weights
-        power = _sum_of_squares(scores)[..., None, None]
+        power = sum_of_squares(scores, precision=X.dtype)[..., None, None]
         x_loadings, y_loadings = X.mT @ scores / power, Y.mT @ scores / power
         predictions.append(test_scores @ y_loadings.mT)
         X, Y, X_test = X - scores @ x_loadings.mT, Y - scores @ y_loadings.mT, X_test - test_scores @ x_loadings.mT

@@ -67,6 +67,18 @@ def shuffle_rows_in_turn(X: Tensor, fractions: list[float], *, generator: torch.
     return steps
 
 
+def draw_order(n_samples: int, generator: torch.Generator) -> Tensor:
+    """Whole numbers from 0 to n_samples - 1 in a random order, on the device of the generator."""
+    return torch.randperm(n_samples, generator=generator, device=generator.device)
+
+
+def check_generator(generator: torch.Generator, name: str) -> None:
+    """Refuse, with TypeError, what is no source of random numbers."""
+    if not isinstance(generator, torch.Generator):
+        msg = f"{name}: generator must be a torch.Generator: got {type(generator).__name__}."
+        raise TypeError(msg)
+
+
 def effective_fractions(fractions: list[float]) -> list[float]:
     r"""Expected share of samples that any of the shuffles so far has touched.
 
