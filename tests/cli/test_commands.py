@@ -28,7 +28,7 @@ def real(tmp_path, monkeypatch):
 # Help
 
 
-COMMANDS = ["list", "params", "run", "show", "book", "data", "models", "zoo"]
+COMMANDS = ["list", "params", "run", "show", "book", "claims", "data", "models", "zoo"]
 
 
 def listed_commands(text):

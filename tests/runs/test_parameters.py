@@ -168,9 +168,25 @@ def test_an_unknown_model_is_refused_with_what_is_allowed():
         TopologyParameters.from_values("topology", {"model": "bert"})
     models = ", ".join(name for name, entry in catalogue().items() if entry.kind == "model")
     assert str(refused.value) == (
-        f"topology: model = 'bert' is not allowed; allowed is {models}, or file:FOLDER for one of your own."
+        f"topology: model = 'bert' is not allowed; allowed is {models}, zoo:NAME for one of the "
+        "mini-zoo (see: brainalign zoo), or file:FOLDER for one of your own."
     )
     assert "minilm" in models
+
+
+@pytest.mark.parametrize(
+    ("model", "files"), [("minilm", "minilm"), ("zoo:mae-s/2", "zoo:mae-s/2"), ("zoo:clip-s#vision", "zoo:clip-s")]
+)
+def test_what_a_run_reads_of_a_model_is_its_file_whichever_tower_is_meant(model, files):
+    parameters = TopologyParameters.from_values("topology", {"model": model})
+    assert parameters.model == model
+    assert parameters.data()[0] == files
+
+
+@pytest.mark.parametrize("model", ["zoo:", "zoo:a b", "zoo:mae-s/two", "zoo:mae-s#"])
+def test_a_reference_to_the_mini_zoo_that_cannot_be_read_is_refused(model):
+    with pytest.raises(UsageError, match="mini-zoo"):
+        TopologyParameters.from_values("topology", {"model": model})
 
 
 @pytest.mark.parametrize(

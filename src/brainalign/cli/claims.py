@@ -48,7 +48,10 @@ def _record(chapter: Chapter, store: RunStore | None) -> Record | None:
 
 
 def _print_table(console: Console, judgements: list[Judgement]) -> None:
-    table = Table("claim", "published", "holds if", "measured here", "verdict", "by", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("claim", no_wrap=True)  # an id that is broken cannot be searched for
+    for heading in ("published", "holds if", "measured here", "verdict", "by"):
+        table.add_column(heading)
     for judgement in judgements:
         claim = judgement.claim
         verdict = f"{judgement.verdict} ({judgement.note})" if judgement.note else str(judgement.verdict)

@@ -26,7 +26,7 @@ _ORIGINS = {
 }
 
 
-class _MarkdownDirective(SphinxDirective):
+class MarkdownDirective(SphinxDirective):
     """A directive whose content is Markdown made by `lines`."""
 
     def lines(self) -> list[str]:
@@ -50,7 +50,7 @@ class _MarkdownDirective(SphinxDirective):
         return found
 
 
-class RunRecord(_MarkdownDirective):
+class RunRecord(MarkdownDirective):
     """``{run-record}``: at the end of a chapter, how its outputs came about."""
 
     def lines(self) -> list[str]:
@@ -66,10 +66,10 @@ class RunRecord(_MarkdownDirective):
             ("data", _data(record)),
             ("run", f"`{record['run_id']}`, source {record['commit'] or 'unknown'}"),
         ]
-        return [":::{dropdown} How the numbers on this page were made", *_table(("", ""), rows), ":::"]
+        return [":::{dropdown} How the numbers on this page were made", *markdown_table(("", ""), rows), ":::"]
 
 
-class BookStatus(_MarkdownDirective):
+class BookStatus(MarkdownDirective):
     """``{book-status}``: all chapters, when and how each was executed."""
 
     def lines(self) -> list[str]:
@@ -92,10 +92,16 @@ class BookStatus(_MarkdownDirective):
             )
         head = ("chapter", "executed", "time, memory", "parameters", "in this book", "against the code", "hardware")
         versions = {name: number for c in CHAPTERS for name, number in self.record(c.docname)["versions"].items()}
-        return [*_table(head, rows), "", "## Versions", "", *_table(("package", "version"), versions.items())]
+        return [
+            *markdown_table(head, rows),
+            "",
+            "## Versions",
+            "",
+            *markdown_table(("package", "version"), versions.items()),
+        ]
 
 
-class ParameterTable(_MarkdownDirective):
+class ParameterTable(MarkdownDirective):
     """``{parameter-table} CHAPTER``: name, type, default, bounds and help of a chapter's parameters."""
 
     required_arguments = 1
@@ -103,8 +109,8 @@ class ParameterTable(_MarkdownDirective):
     def lines(self) -> list[str]:
         """One row a parameter."""
         infos = get_chapter(self.arguments[0]).parameters.describe()
-        rows = [(f"`{i.name}`", i.type, f"`{i.default}`", _escape(i.bounds), i.help) for i in infos]
-        return _table(("name", "type", "default", "bounds", "meaning"), rows)
+        rows = [(f"`{i.name}`", i.type, f"`{i.default}`", escape(i.bounds), i.help) for i in infos]
+        return markdown_table(("name", "type", "default", "bounds", "meaning"), rows)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -112,15 +118,18 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("run-record", RunRecord)
     app.add_directive("book-status", BookStatus)
     app.add_directive("parameter-table", ParameterTable)
+    app.setup_extension("brainalign.runs.scorecard")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a table in Markdown."""
     lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     return lines + [f"| {' | '.join(row)} |" for row in rows]
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """Text for a cell of a table in Markdown."""
     return html.escape(text).replace("|", "\\|")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,13 @@ RUN_FOLDER = "BRAINALIGN_RUN_FOLDER"
 RESULTS = "results.json"
 TABLES = "tables"
 
+CLAIM_PREFIX = "claim:"
+"""Begins the name under which evidence on a claim is kept; no other result may begin so."""
+
 # The mime type under which myst-nb finds glued values; it strips the prefix when it pastes them.
 _GLUE_PREFIX = "application/papermill.record/"
+GLUE_MIME = f"{_GLUE_PREFIX}text/plain"
+"""Mime type of results in the outputs of a notebook; evidence on claims stands there as JSON."""
 
 
 def record(name: str, value: Any) -> None:
@@ -39,19 +45,53 @@ def record(name: str, value: Any) -> None:
     TypeError
         For a value that JSON cannot hold.
     ValueError
-        For a name that this run has recorded already.
+        For a name that this run has recorded already, or one that is kept for evidence on claims.
 
     Notes
     -----
     JSON has no NaN and no infinity: the file holds null for them, the page shows them as they are.
     """
+    if name.startswith(CLAIM_PREFIX):
+        msg = f"'{name}' cannot be the name of a result; record evidence on a claim with record_claim."
+        raise ValueError(msg)
     plain = _plain(value)
-    json.dumps(plain)  # refuse here, at the call, and not when the run ends
-    folder = os.environ.get(RUN_FOLDER)
-    if folder:
-        _add_to_file(Path(folder) / RESULTS, name, plain)
-    mime = f"{_GLUE_PREFIX}text/plain"
-    display({mime: repr(plain)}, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": _GLUE_PREFIX}})
+    _keep(name, plain)
+    _show(name, repr(plain))
+
+
+def record_claim(
+    claim: str, value: float | Mapping[str, float], *, null: Sequence[float] | np.ndarray | None = None
+) -> None:
+    """Keep what was measured about a published claim; the scorecard makes a verdict of it.
+
+    Parameters
+    ----------
+    claim : str
+        Id of a claim in ``data/claims.yml``, whose criterion says what is expected.
+    value : float, or mapping of str to float
+        What was measured. With a criterion that names several quantities, all of them by name.
+    null : sequence of float, optional
+        The same quantity under a null model, one value a draw.
+
+    Raises
+    ------
+    TypeError
+        For a value that is neither a number nor a mapping of names to numbers.
+    ValueError
+        When this run has recorded evidence on the claim already, or for an empty mapping.
+    """
+    plain = _plain(dict(value) if isinstance(value, Mapping) else value)
+    if plain == {}:
+        msg = f"evidence on '{claim}' names no quantity; record at least one, or nothing at all."
+        raise ValueError(msg)
+    for number in plain.values() if isinstance(plain, dict) else [plain]:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            msg = f"evidence on '{claim}' must be a number, or a mapping of names to numbers; got {number!r}."
+            raise TypeError(msg)
+    draws = None if null is None else np.asarray(null, dtype=float).ravel().tolist()
+    evidence = {"value": plain, "null": draws}
+    _keep(CLAIM_PREFIX + claim, evidence)
+    _show(CLAIM_PREFIX + claim, json.dumps(_finite(evidence), allow_nan=False))
 
 
 def record_table(name: str, table: pd.DataFrame) -> None:
@@ -69,6 +109,17 @@ def record_table(name: str, table: pd.DataFrame) -> None:
         target = Path(folder) / TABLES / f"{name}.parquet"
         target.parent.mkdir(exist_ok=True)
         table.to_parquet(target, index=False)
+
+
+def _keep(name: str, plain: Any) -> None:
+    json.dumps(plain)  # refuse here, at the call, and not when the run ends
+    folder = os.environ.get(RUN_FOLDER)
+    if folder:
+        _add_to_file(Path(folder) / RESULTS, name, plain)
+
+
+def _show(name: str, text: str) -> None:
+    display({GLUE_MIME: text}, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": _GLUE_PREFIX}})
 
 
 def _add_to_file(path: Path, name: str, value: Any) -> None:
