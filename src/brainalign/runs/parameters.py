@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from brainalign.datasets.catalogue import FILE_REFERENCE, catalogue
+from brainalign.datasets.catalogue import FILE_REFERENCE, ZOO_REFERENCE, catalogue
 from brainalign.runs.errors import UsageError, unknown
 
 DEFAULT_PROFILE = "default"
@@ -150,14 +151,22 @@ def _known_model(reference: str) -> str:
         folder, home = Path(reference.removeprefix(FILE_REFERENCE)), Path.home()
         return f"{FILE_REFERENCE}{'~' / folder.relative_to(home)}" if folder.is_relative_to(home) else reference
     models = [name for name, entry in catalogue().items() if entry.kind == "model"]
-    if reference not in models:
-        msg = f"{', '.join(models)}, or {FILE_REFERENCE}FOLDER for one of your own"
+    if reference not in models and not re.fullmatch(_ZOO_MODEL, reference):
+        own = f"{FILE_REFERENCE}FOLDER for one of your own"
+        msg = f"{', '.join(models)}, {ZOO_REFERENCE}NAME for one of the mini-zoo (see: brainalign zoo), or {own}"
         raise ValueError(msg)
     return reference
 
 
+_ZOO_MODEL = rf"{ZOO_REFERENCE}[\w.-]+(/\d+)?(#[\w-]+)?"
+
 ModelReference = Annotated[str, AfterValidator(_known_model)]
-"""A model by name, or ``file:FOLDER``."""
+"""A model by name, ``zoo:NAME`` with ``/SEED`` and ``#TOWER`` as needed, or ``file:FOLDER``."""
+
+
+def files_reference(model: str) -> str:
+    """What names the files of a model: its reference without the tower, which lies in the same file."""
+    return model if model.startswith(FILE_REFERENCE) else model.partition("#")[0]
 
 
 def _type_name(annotation: Any) -> str:

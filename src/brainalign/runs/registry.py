@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from brainalign.runs.chapter import Chapter
+from brainalign.runs.chapters.agreement import AgreementParameters
 from brainalign.runs.chapters.cka import CkaParameters
 from brainalign.runs.chapters.head import HeadParameters
 from brainalign.runs.chapters.measures import MeasuresParameters
+from brainalign.runs.chapters.models import ModelsParameters
+from brainalign.runs.chapters.optimization import OptimizationParameters
+from brainalign.runs.chapters.ranges import RangesParameters
 from brainalign.runs.chapters.topology import TopologyParameters
 from brainalign.runs.errors import unknown
 
 CHAPTERS: tuple[Chapter, ...] = (
+    Chapter(
+        name="models",
+        stem="00_models",
+        title="Who are the models?",
+        part="The models",
+        parameters=ModelsParameters,
+    ),
     Chapter(
         name="head",
         stem="01_head",
@@ -37,6 +48,27 @@ CHAPTERS: tuple[Chapter, ...] = (
         title="Does a high CKA mean that two representations agree?",
         part="II. Similarity measures",
         parameters=CkaParameters,
+    ),
+    Chapter(
+        name="optimization",
+        stem="05_optimization",
+        title="What does a good similarity score need?",
+        part="II. Similarity measures",
+        parameters=OptimizationParameters,
+    ),
+    Chapter(
+        name="ranges",
+        stem="06_ranges",
+        title="Which pairs of scores are possible?",
+        part="II. Similarity measures",
+        parameters=RangesParameters,
+    ),
+    Chapter(
+        name="agreement",
+        stem="07_agreement",
+        title="Do the metrics of brain alignment agree with each other?",
+        part="II. Similarity measures",
+        parameters=AgreementParameters,
     ),
 )
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from brainalign.runs.parameters import ChapterParameters, ModelReference
+from brainalign.runs.parameters import ChapterParameters, ModelReference, files_reference
 
 
 class HeadParameters(ChapterParameters):
@@ -15,7 +15,7 @@ class HeadParameters(ChapterParameters):
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {"default": {}, "smoke": {"n_twins": 19}}
 
-    model: ModelReference = Field("minilm", description="the model, minilm or file:FOLDER of one of your own")
+    model: ModelReference = Field("minilm", description="the model, minilm, zoo:NAME, or file:FOLDER of your own")
     layer: int = Field(1, ge=0, description="layer of the head, counted from 0")
     head: int = Field(9, ge=0, description="head within the layer, counted from 0")
     max_positions: int = Field(50, ge=4, le=512, description="how many positions become nodes (the study takes 50)")
@@ -28,4 +28,4 @@ class HeadParameters(ChapterParameters):
 
     def data(self) -> tuple[str, ...]:
         """Entries of the catalogue that a run reads."""
-        return (self.model, "icn-published", "hcp-connectomes")
+        return (files_reference(self.model), "icn-published", "hcp-connectomes")

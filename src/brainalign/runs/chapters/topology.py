@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from brainalign.runs.parameters import ChapterParameters, FromText, ModelReference
+from brainalign.runs.parameters import ChapterParameters, FromText, ModelReference, files_reference
 
 
 class TopologyParameters(ChapterParameters):
@@ -18,7 +18,7 @@ class TopologyParameters(ChapterParameters):
         "smoke": {"n_twins": 19, "parcels": [100, 200]},
     }
 
-    model: ModelReference = Field("minilm", description="the model, minilm or file:FOLDER of one of your own")
+    model: ModelReference = Field("minilm", description="the model, minilm, zoo:NAME, or file:FOLDER of your own")
     max_positions: int = Field(50, ge=4, le=512, description="how many positions become nodes (the study takes 50)")
     n_twins: int = Field(99, ge=19, le=9999, description="how many random twins of the model make up the null model")
     twin_kind: Literal["matched", "initial"] = Field(
@@ -32,4 +32,4 @@ class TopologyParameters(ChapterParameters):
 
     def data(self) -> tuple[str, ...]:
         """Entries of the catalogue that a run reads."""
-        return (self.model, "icn-published", "hcp-connectomes")
+        return (files_reference(self.model), "icn-published", "hcp-connectomes")
