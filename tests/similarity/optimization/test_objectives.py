@@ -29,11 +29,12 @@ def assert_gradient_is_exact(objective, Y, *, tolerance=EXACT, step=3e-6):
 
 def spread_cross_product(spread, width):
     """X and Y, centered, with `width` features each, so that the singular values of X'Y fall from 1 to 1 / spread."""
-    noise = normal(90, width)
+    noise = normal(90, 2 * width)
     basis = torch.linalg.qr(noise - noise.mean(dim=0)).Q
     # Half of the spread in each, as data have it.
-    directions = basis * torch.logspace(0, -math.log10(spread) / 2, width, dtype=torch.float64)
-    return tuple(directions @ torch.linalg.qr(normal(width, width, seed=seed)).Q for seed in (1, 2))
+    root = torch.logspace(0, -math.log10(spread) / 2, width, dtype=torch.float64)
+    X, Y = basis[:, :width] * root, (basis[:, :width] + basis[:, width:]) * root
+    return tuple(Z @ torch.linalg.qr(normal(width, width, seed=seed)).Q for Z, seed in ((X, 1), (Y, 2)))
 
 
 @pytest.mark.parametrize("name", [n for n in list_objectives() if n not in (NOT_DEFINED_FOR_NOISE, "pwcca")])
