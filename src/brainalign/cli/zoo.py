@@ -131,7 +131,7 @@ def _number(value: float | None) -> str:
 @contextmanager
 def _bar(console: Console, name: str) -> Iterator[Any]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task(name, total=None)
 
         def advance(done: int, total: int, loss: float) -> None:
