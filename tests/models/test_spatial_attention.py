@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel
+from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel, RobertaConfig, RobertaModel
 
 from brainalign.datasets import MissingDataError
 from brainalign.datasets.catalogue import locate
@@ -144,6 +144,15 @@ def test_double_precision_stays(folder):
     change_tensors(folder, lambda tensors: {name: tensor.double() for name, tensor in tensors.items()})
     weights = spatial_attention(f"file:{folder}")
     assert_equal({array.dtype for array in (weights.positions, weights.query, weights.key)}, {np.dtype(np.float64)})
+
+
+@pytest.mark.parametrize("padding", [0, 1, 3])
+def test_positions_of_roberta_begin_after_the_padding_token(tmp_path, padding):
+    sizes = {"hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 8}
+    config = RobertaConfig(**sizes, vocab_size=9, max_position_embeddings=12, pad_token_id=padding)
+    RobertaModel(config).save_pretrained(tmp_path)
+    table = load_file(tmp_path / "model.safetensors")["embeddings.position_embeddings.weight"].numpy()
+    assert_array_equal(spatial_attention(f"file:{tmp_path}").positions, table[padding + 1 :])
 
 
 def test_shared_keys_come_for_every_head(saved):

@@ -37,6 +37,8 @@ class Layout:
         Name of the table of learned positions.
     first_position : int
         Row of the table that belongs to the first token.
+    padding : tuple of str
+        Where the configuration gives the number of the padding token; the first token's row is the one after it then.
     study_positions : int or None
         How many rows of a picture's table the study takes; None for all.
     bias_table : str or None
@@ -70,6 +72,7 @@ class Layout:
     packing: Packing = "separate"
     positions: str | None = None
     first_position: int = 0
+    padding: tuple[str, ...] = ()
     study_positions: int | None = None
     bias_table: str | None = None
     norms: tuple[str, ...] = ()

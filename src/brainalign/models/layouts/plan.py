@@ -181,7 +181,8 @@ def _query_and_key_rows(header: Header, layout: Layout, name: str) -> TensorPart
 def _position_rows(header: Header, layout: Layout, name: str, max_positions: int) -> TensorPart:
     if layout.modality != "text":
         return TensorPart(name)
-    first, last = layout.first_position, header.shape(name)[0]
+    told = [header.config[field] + 1 for field in layout.padding if isinstance(header.config.get(field), int)]
+    first, last = (told or [layout.first_position])[0], header.shape(name)[0]
     return TensorPart(name, (first, min(last, first + max_positions)))
 
 

@@ -18,7 +18,7 @@ BERT = Layout(
 )
 
 # The table begins with two rows (padding) that no token ever gets.
-ROBERTA = replace(BERT, first_position=2, default_eps=1e-5)
+ROBERTA = replace(BERT, first_position=2, padding=("pad_token_id", "pad_id"), default_eps=1e-5)
 
 _GPT2_QKV = ANY_MODEL + r"h\.(?P<layer>\d+)\.attn\.c_attn\.weight"
 GPT2 = Layout(

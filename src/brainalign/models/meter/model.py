@@ -167,14 +167,31 @@ class Meter(nn.Module):
         types = self.token_type_embeddings.weight
         x_text = self.cross_modal_text_transform(text_tokens) + types[0]
         x_image = self.cross_modal_image_transform(image_tokens) + types[image_token_type]
-        x_text, x_image, fusion_maps = self._fuse(x_text, x_image, mask, keep_attention)
+        x_text, x_image, fusion_maps = self.fuse(x_text, x_image, mask, keep_attention=keep_attention)
         pooled = torch.cat([self.cross_modal_text_pooler(x_text), self.cross_modal_image_pooler(x_image)], dim=-1)
         attention = {"image": image_maps, "text": text_maps, **fusion_maps} if keep_attention else None
         return MeterOutput(x_text, x_image, pooled, attention)
 
-    def _fuse(
-        self, text: Tensor, image: Tensor, mask: Tensor, keep_attention: bool
+    def fuse(
+        self, text: Tensor, image: Tensor, mask: Tensor, *, keep_attention: bool = False
     ) -> tuple[Tensor, Tensor, dict[str, tuple[Tensor, ...]]]:
+        """The co-attention layers alone, for callers that have read picture and text before.
+
+        Parameters
+        ----------
+        text, image : Tensor of shape (batch, n_tokens, width)
+            What both towers say, transformed to the common width, with the token types added.
+        mask : Tensor
+            Additive mask over the text tokens, as `forward` makes it.
+        keep_attention : bool
+            Whether the attention maps are returned.
+
+        Returns
+        -------
+        text, image : Tensor of shape (batch, n_tokens, width)
+        maps : dict of str to tuple of Tensor
+            By stream and kind, one map a layer; empty without `keep_attention`.
+        """
         names = [f"fusion_{stream}_{kind}" for stream in ("text", "image") for kind in ("self", "cross")]
         maps: dict[str, tuple[Tensor, ...]] = dict.fromkeys(names, ())
         for text_layer, image_layer in zip(self.cross_modal_text_layers, self.cross_modal_image_layers, strict=True):

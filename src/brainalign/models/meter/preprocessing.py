@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Normalize, Resize, ToTensor
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -70,6 +73,8 @@ def tokenize_captions(
         msg = f"max_length = {max_length} has no room for <s> and </s>; give at least 2."
         raise ValueError(msg)
     if isinstance(tokenizer, str):
+        from transformers import AutoTokenizer  # slow to import, and most callers bring a tokenizer
+
         tokenizer = AutoTokenizer.from_pretrained(tokenizer)
     tokens = tokenizer(list(captions), padding="max_length", truncation=True, max_length=max_length)
     return torch.tensor(tokens["input_ids"]), torch.tensor(tokens["attention_mask"])

@@ -38,7 +38,7 @@ class Fusion(Objective):
         ids = self.tensor(np.concatenate(texts))
         present = torch.ones_like(ids, dtype=torch.bool)
         words, _ = model.text_transformer(ids, present, keep_attention=False)
-        text, image, _ = model._fuse(model.cross_modal_text_transform(words) + types[0], seen, present, False)
+        text, image, _ = model.fuse(model.cross_modal_text_transform(words) + types[0], seen, present)
         pooled = torch.cat([model.cross_modal_text_pooler(text), model.cross_modal_image_pooler(image)], dim=-1)
         parts = (part.chunk(len(texts)) for part in (text, image, pooled))
         return [MeterOutput(*part) for part in zip(*parts, strict=True)]
