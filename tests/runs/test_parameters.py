@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from brainalign.datasets.catalogue import catalogue
+from brainalign.datasets.catalogue import catalogue, files_of
 from brainalign.runs.chapters.topology import TopologyParameters
 from brainalign.runs.errors import UsageError
 from brainalign.runs.registry import CHAPTERS, get_chapter
@@ -236,9 +236,13 @@ def test_every_parameter_has_help_and_a_default_inside_its_bounds(chapter):
 @every_chapter
 def test_every_chapter_is_found_by_its_name_and_declares_known_data(chapter):
     assert get_chapter(chapter.name) is chapter
-    assert set(chapter.parameters().data()) <= set(catalogue())
+    of_the_zoo = {name for name in chapter.parameters().data() if name.startswith("zoo:")}
+    assert set(chapter.parameters().data()) - of_the_zoo <= set(catalogue())
+    for name in of_the_zoo:
+        assert [file.path.parent.name for file in files_of(name)] == ["zoo"], name
 
 
 def test_an_unknown_chapter_is_refused_with_the_nearest():
-    with pytest.raises(UsageError, match=r"^unknown chapter: 'topologie'\. Did you mean 'topology'\? Known are: head"):
+    nearest = r"^unknown chapter: 'topologie'\. Did you mean 'topology'\? Known are: models, head"
+    with pytest.raises(UsageError, match=nearest):
         get_chapter("topologie")

@@ -11,6 +11,7 @@ from brainalign.runs.chapters.models import ModelsParameters
 from brainalign.runs.chapters.optimization import OptimizationParameters
 from brainalign.runs.chapters.ranges import RangesParameters
 from brainalign.runs.chapters.topology import TopologyParameters
+from brainalign.runs.chapters.tuning import TuningParameters
 from brainalign.runs.errors import unknown
 
 CHAPTERS: tuple[Chapter, ...] = (
@@ -69,6 +70,13 @@ CHAPTERS: tuple[Chapter, ...] = (
         title="Do the metrics of brain alignment agree with each other?",
         part="II. Similarity measures",
         parameters=AgreementParameters,
+    ),
+    Chapter(
+        name="tuning",
+        stem="08_tuning",
+        title="Does tuning a model to a brain make it more brain-like?",
+        part="II. Similarity measures",
+        parameters=TuningParameters,
     ),
 )
 
