@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal, assert_array_less, assert_equal
 
-from brainalign.models.spatial_attention import spatial_attention
+from brainalign.models.spatial import spatial_attention
 from brainalign.topology.graphs import row_softmax
 from tests.models.families import (
     FAMILIES,

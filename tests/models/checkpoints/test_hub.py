@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from brainalign.datasets import ChecksumError, MissingDataError
 from brainalign.models.checkpoints import TensorPart, fetch, open_checkpoint, web
 from brainalign.models.checkpoints.repositories import METER_RELEASES
-from brainalign.models.spatial_attention import spatial_attention
+from brainalign.models.spatial import spatial_attention
 from tests.models.checkpoints.conftest import WIDTH, parts_of
 from tests.models.loopback import COMMIT, sha256
 

@@ -7,7 +7,7 @@ import torch
 from numpy.testing import assert_equal
 
 from brainalign.models.checkpoints import TensorPart, open_checkpoint
-from brainalign.models.spatial_attention import spatial_attention
+from brainalign.models.spatial import spatial_attention
 
 
 @pytest.mark.parametrize("folder", ["tiny/vit", "tiny/gpt2", "tiny/clip", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"])

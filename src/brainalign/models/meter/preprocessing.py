@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Normalize, Resize, ToTensor
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,6 +33,9 @@ def meter_image_transform(size: int) -> Callable[[Image.Image], Tensor]:
     ----------
     Dou et al. 2022, code release: `clip_transform`.
     """
+    # Slow to import, and needed only where there are pictures in files.
+    from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Normalize, Resize, ToTensor
+
     steps = [Resize(size, interpolation=InterpolationMode.BICUBIC), CenterCrop(size), _to_rgb]
     return Compose([*steps, ToTensor(), Normalize(_CLIP_MEAN, _CLIP_STD)])
 
