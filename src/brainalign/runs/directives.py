@@ -14,6 +14,7 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from brainalign.datasets.catalogue import MissingDataError
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.keys import compute_key
 from brainalign.runs.pages import page_record
@@ -157,6 +158,8 @@ def _data(record: dict[str, Any]) -> str:
 
 def _freshness(chapter: Chapter, record: dict[str, Any]) -> str:
     parameters = chapter.parameters.from_values(chapter.name, record["parameters"])
-    if compute_key(chapter, parameters).digest == record["key"]:
-        return "up to date"
-    return "made with earlier code, data or versions"
+    try:
+        key = compute_key(chapter, parameters)
+    except MissingDataError:
+        return "not known where this was built: its data is not there"
+    return "up to date" if key.digest == record["key"] else "made with earlier code, data or versions"
