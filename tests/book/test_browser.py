@@ -72,6 +72,22 @@ def test_search_finds_a_word(browser, address):
     assert any("One attention head" in title for title in found)
 
 
+def test_a_long_table_is_searched_and_sorted(browser, address):
+    with open_page(browser, f"{address}/notebooks/00_models.html") as opened:
+        table = opened.locator(".searchable-rows").first
+        shown = table.locator("tbody tr:visible")
+        everything = shown.count()
+        opened.locator(".searchable-bar input").first.fill("MAE masked")
+        assert 0 < shown.count() < everything
+        assert all("mae" in text.lower() for text in shown.all_inner_texts())
+        assert opened.locator(".searchable-bar output").first.inner_text() == f"{shown.count()} of {everything} rows"
+        table.get_by_role("button", name="million parameters").click()
+        column = [cell.strip() for cell in table.locator("thead th").all_inner_texts()].index("million parameters")
+        sizes = [float(row.locator("td").nth(column).get_attribute("data-value")) for row in shown.all()]
+        assert sizes == sorted(sizes)
+        assert sizes[0] < sizes[-1]
+
+
 def test_first_page_leads_to_the_title_page(browser, address):
     with open_page(browser, f"{address}/index.html") as opened:
         opened.wait_for_url("**/book/intro.html")

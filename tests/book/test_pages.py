@@ -7,6 +7,7 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 
+from brainalign.datasets.catalogue import catalogue, state_of
 from brainalign.datasets.locations import project_root
 from brainalign.runs.book import pages_of_toc
 from brainalign.runs.book_checks import check_pages
@@ -92,3 +93,16 @@ def test_make_targets_on_the_pages_exist(html):
     }
     assert {"book", "test"} <= shown
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in shown)
+
+
+def test_status_says_where_it_cannot_tell_whether_a_chapter_is_up_to_date(html):
+    unknown = article(html, "book/status").get_text().count("not known where this was built")
+    lacking = [
+        chapter.name
+        for chapter in CHAPTERS
+        if any(
+            name in catalogue() and state_of(name) in ("not here", "partly here")
+            for name in chapter.parameters().data()
+        )
+    ]
+    assert unknown == len(lacking), lacking
