@@ -12,8 +12,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
+from brainalign.cli.bad_input import bad_input
 from brainalign.cli.console import open_console, readable_bytes
-from brainalign.datasets.catalogue import ChecksumError, catalogue, entry, folder_of, problems_of, state_of
+from brainalign.datasets.catalogue import catalogue, entry, folder_of, problems_of, state_of
 from brainalign.datasets.home import data_home
 from brainalign.runs.errors import UsageError
 
@@ -53,7 +54,7 @@ def get(
     chosen = [name for name, record in catalogue().items() if record.url] if everything else _known(names)
     console = open_console()
     for name in chosen:
-        with _bar(console, name, bytes_of(name)) as on_progress, _bad_input():
+        with _bar(console, name, bytes_of(name)) as on_progress, bad_input():
             found = fetch(name, on_progress=on_progress)
         files = "1 file" if len(found) == 1 else f"{len(found)} files"
         console.print(Text(f"{name}: {files}, {readable_bytes(bytes_of(name))}, verified ({state_of(name)})"))
@@ -90,20 +91,10 @@ def _sound(name: str) -> str:
 
 
 def _known(names: list[str]) -> list[str]:
-    with _bad_input():
+    with bad_input():
         for name in names:
             entry(name)
     return names
-
-
-@contextmanager
-def _bad_input() -> Iterator[None]:
-    try:
-        yield
-    except ChecksumError:
-        raise
-    except ValueError as error:
-        raise UsageError(str(error)) from None
 
 
 @contextmanager

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from brainalign.cli.bad_input import bad_input
 from brainalign.cli.console import open_console, readable_bytes, readable_count
-from brainalign.datasets.catalogue import ChecksumError
-from brainalign.runs.errors import UsageError
 
 if TYPE_CHECKING:
     from brainalign.models.references import Reference
@@ -47,7 +45,7 @@ def list_models(
         return
     from brainalign.models.registry import models  # imports torch, which the other commands do without
 
-    with _bad_input():
+    with bad_input():
         found = models(family=family, group=group, modality=modality, study=study)
     table = Table("id", "family", "group", "modality", box=None, pad_edge=False)
     for heading in ("parameters", "topology needs", "Top-1 %"):
@@ -65,7 +63,7 @@ def show(model: ModelName) -> None:
     from brainalign.models.references import parse_reference
     from brainalign.models.registry import find_entries
 
-    with _bad_input():
+    with bad_input():
         reference = parse_reference(model)
         entries = find_entries(reference)
         same_tower = [entry for entry in entries if entry.tower == reference.tower]
@@ -87,7 +85,7 @@ def fetch(
     from brainalign.models.checkpoints import fetch as fetch_weights
     from brainalign.models.references import parse_reference
 
-    with _bad_input():
+    with bad_input():
         reference = parse_reference(model)
         fetched = fetch_weights(reference, full=full)
     what = f"{readable_bytes(fetched.bytes_read)} of {readable_bytes(fetched.size)}"
@@ -187,14 +185,3 @@ def _bytes_in_full(n_bytes: int) -> str:
 
 def _or_unknown(number: int | None, write: Callable[[int], str]) -> str:
     return "unknown" if number is None else write(number)
-
-
-@contextmanager
-def _bad_input() -> Iterator[None]:
-    # The models room raises ValueError for what the user wrote; a file that was altered is another matter.
-    try:
-        yield
-    except ChecksumError:
-        raise
-    except ValueError as error:
-        raise UsageError(str(error)) from error

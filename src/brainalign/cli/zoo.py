@@ -13,9 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from brainalign.cli.bad_input import bad_input
 from brainalign.cli.console import open_console
-from brainalign.datasets.catalogue import ChecksumError
-from brainalign.runs.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,7 +71,7 @@ def train(
 
     torch.set_num_threads(min(threads, os.cpu_count() or 1))
     console = open_console()
-    with _bad_input(), _bar(console, name) as bar:
+    with bad_input(), _bar(console, name) as bar:
         trained = train_zoo(name, seed, folder=output, device=device, progress=bar, steps=steps)
     console.print(Text(f"weights: {trained.path}, {trained.seconds / 60:.1f} minutes of processor time"))
     card = make_card(name, seed, folder=output, minutes=trained.seconds / 60)
@@ -94,7 +93,7 @@ def evaluate(
     torch.set_num_threads(1)  # batches of small matrices; results do not depend on the machine
     place = folder or zoo_folder()
     minutes = {(card.name, card.seed): card.minutes for card in read_cards(place)}
-    with _bad_input():
+    with bad_input():
         wanted = _wanted(name, seed, place)
         cards = [make_card(*one, folder=place, minutes=minutes.get(one, 0.0)) for one in wanted]
     _print_results(open_console(), cards)
@@ -138,13 +137,3 @@ def _bar(console: Console, name: str) -> Iterator[Any]:
             bars.update(task, completed=done, total=total, description=f"{name}, loss {loss:.3f}")
 
         yield advance
-
-
-@contextmanager
-def _bad_input() -> Iterator[None]:
-    try:
-        yield
-    except ChecksumError:
-        raise
-    except ValueError as error:
-        raise UsageError(str(error)) from error
