@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -79,13 +80,13 @@ def info_nce(images: torch.Tensor, texts: torch.Tensor, log_scale: torch.Tensor)
 class CaptionMatching(Objective):
     """Scene and caption side by side; what retrieval and the swap test need."""
 
+    @abstractmethod
     def embed_images(self, images: np.ndarray) -> torch.Tensor:
         """Unit vectors of pictures."""
-        raise NotImplementedError
 
+    @abstractmethod
     def embed_texts(self, tokens: np.ndarray) -> torch.Tensor:
         """Unit vectors of captions."""
-        raise NotImplementedError
 
 
 class Captioned(CaptionMatching):

@@ -1,0 +1,1 @@
+"""Encoding models: predicting a brain's responses from features of a stimulus."""

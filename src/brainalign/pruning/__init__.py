@@ -1,0 +1,1 @@
+"""Pruning: removing the blocks of a network whose removal changes its representation least."""
