@@ -11,29 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from brainalign.models.checkpoints import Checkpoint, TensorPart, open_checkpoint
-from brainalign.models.layouts import (
-    Layout,
-    Plan,
-    choose_layout,
-    count_heads,
-    norm_epsilon,
-    plan_reading,
-    present,
-    readable,
-    split_heads,
-)
-from brainalign.models.positions import apply_norm, grid_of, interpolate_width, resample_grid, rescale_to_weights
+from brainalign.models.checkpoints import Checkpoint, open_checkpoint
+from brainalign.models.layouts import Plan, choose_layout, count_heads, plan_reading, split_heads
+from brainalign.models.position_sources import FINDERS, PositionKind, Reading, Tensors, at_least_float32
 from brainalign.models.references import Reference, parse_reference
-from brainalign.models.relative_bias import relative_position_bias, window_of
-from brainalign.models.rotary import is_rotary, rotary_kernel, rotation_of
 
 Array = NDArray[np.floating]
 Positions = Literal["study", "own", "normed", "rotary", "none"]
-PositionKind = Literal["own", "stand-in", "normed", "rotary", "relative", "none"]
-
-STAND_INS = {"text": "hf:openai-community/gpt2", "vision": "hf:google/vit-base-patch16-224-in21k"}
-"""Models whose positions the study lends to rotary models."""
 
 
 @dataclass(frozen=True)
@@ -254,10 +238,10 @@ def read_spatial_attention(
         with_norms=positions == "normed",
         with_positions=positions in ("study", "own", "normed"),
     )
-    reading = _Reading(checkpoint, plan, max_positions, (grid, grid) if grid else None, stand_in)
+    reading = Reading(checkpoint, plan, max_positions, (grid, grid) if grid else None, stand_in)
     tensors = checkpoint.read(plan.parts)
     query, key = _take_weights(checkpoint, plan, tensors)
-    found = _FINDERS[positions](reading, tensors, query, key)
+    found = FINDERS[positions](reading, tensors, query, key)
     heads, key_heads = query.shape[1], key.shape[1]
     shared_keys = key if heads == key_heads else key.repeat_interleave(heads // key_heads, dim=1)
     return SpatialAttention(
@@ -273,31 +257,6 @@ def read_spatial_attention(
     )
 
 
-@dataclass(frozen=True)
-class _Reading:
-    checkpoint: Checkpoint
-    plan: Plan
-    max_positions: int
-    grid: tuple[int, int] | None
-    stand_in: str | Reference | None
-
-    @property
-    def layout(self) -> Layout:
-        return self.plan.layout
-
-
-@dataclass(frozen=True)
-class _Found:
-    kind: PositionKind
-    positions: Tensor | None = None
-    bias: Tensor | None = None
-    n_prefix: int = 0
-    grid: tuple[int, int] | None = None
-
-
-Tensors = dict[TensorPart, Tensor]
-
-
 def _take_weights(checkpoint: Checkpoint, plan: Plan, tensors: Tensors) -> tuple[Tensor, Tensor]:
     shape, packing = checkpoint.shape(plan.query[0].name), plan.layout.packing
     width = shape[0] if packing == "columns" else shape[1]
@@ -310,136 +269,9 @@ def _take_weights(checkpoint: Checkpoint, plan: Plan, tensors: Tensors) -> tuple
         W_Q, W_K = split_heads(W_Q, W_K, packing, heads, key_heads)
         if query is None:
             sizes = [(len(plan.query), *W.shape) for W in (W_Q, W_K)]
-            query, key = (torch.empty(size, dtype=_at_least_float32(W_Q)) for size in sizes)
+            query, key = (torch.empty(size, dtype=at_least_float32(W_Q)) for size in sizes)
         query[layer], key[layer] = W_Q, W_K
     return query, key
-
-
-def _find_study(reading: _Reading, tensors: Tensors, query: Tensor, key: Tensor) -> _Found:
-    if not _has_own(reading):
-        return _find_stand_in(reading, query, key, scaled=True)
-    found = _find_own(reading, tensors, query, key)
-    cut = reading.layout.study_positions
-    if cut is None or reading.grid is not None or found.positions is None or len(found.positions) <= cut:
-        return found
-    return _Found(found.kind, found.positions[:cut], n_prefix=found.n_prefix)
-
-
-def _find_own(reading: _Reading, tensors: Tensors, query: Tensor, _: Tensor) -> _Found:
-    if not _has_own(reading):
-        raise ValueError(_no_positions(reading))
-    tables = [tensors[part].float() for part in reading.plan.bias_tables]
-    bias = relative_position_bias(tables, len(query), reading.grid) if tables else None
-    if reading.plan.positions is None:
-        return _Found("relative", bias=bias, n_prefix=1, grid=reading.grid or window_of(len(tables[0])))
-    table = _table(tensors[reading.plan.positions])
-    if reading.layout.modality == "text":
-        return _Found("own", table, bias)
-    return _on_grid(_Found("own", table, bias), reading)
-
-
-def _find_normed(reading: _Reading, tensors: Tensors, query: Tensor, key: Tensor) -> _Found:
-    found = (
-        _find_own(reading, tensors, query, key)
-        if _has_own(reading)
-        else _find_stand_in(reading, query, key, scaled=False)
-    )
-    norms = [part for part in reading.plan.norms if part.name.endswith("weight")]
-    if found.positions is None or not norms:
-        lack = "has no table of positions" if found.positions is None else "has no norm before its first layer"
-        msg = f"'{reading.checkpoint.reference}' {lack}; choose positions='study' or 'own'."
-        raise ValueError(msg)
-    positions, eps = found.positions, norm_epsilon(reading.layout, reading.checkpoint.config)
-    for part in norms:
-        bias = tensors.get(TensorPart(part.name.removesuffix("weight") + "bias"))
-        weight, bias = (None if tensor is None else tensor.to(positions.dtype) for tensor in (tensors[part], bias))
-        positions = apply_norm(positions, weight, bias, kind=reading.layout.norm_kind, eps=eps)
-    return _Found("normed", positions, found.bias, found.n_prefix, found.grid)
-
-
-def _find_rotary(reading: _Reading, _: Tensors, query: Tensor, key: Tensor) -> _Found:
-    config, head_dim = reading.checkpoint.config, query.shape[2]
-    turn = rotation_of(reading.layout, config, head_dim, n_text=reading.max_positions, grid=reading.grid)
-    group = query.shape[1] // key.shape[1]
-    kernels = [
-        rotary_kernel(W_Q.transpose(1, 2), W_K.repeat_interleave(group, dim=0).transpose(1, 2), turn).float()
-        for W_Q, W_K in zip(query, key, strict=True)
-    ]
-    return _Found("rotary", bias=torch.stack(kernels) / head_dim**0.5, n_prefix=turn.n_prefix, grid=turn.grid)
-
-
-def _find_none(*_: object) -> _Found:
-    return _Found("none")
-
-
-_FINDERS = {
-    "study": _find_study,
-    "own": _find_own,
-    "normed": _find_normed,
-    "rotary": _find_rotary,
-    "none": _find_none,
-}
-
-
-def _find_stand_in(reading: _Reading, query: Tensor, key: Tensor, *, scaled: bool) -> _Found:
-    if not is_rotary(reading.layout, reading.checkpoint.config):
-        raise ValueError(_no_positions(reading))
-    lender = parse_reference(reading.stand_in or STAND_INS[reading.layout.modality])
-    source = open_checkpoint(lender)
-    plan = plan_reading(source, choose_layout(source, lender.tower), max_positions=reading.max_positions)
-    modality = reading.layout.modality
-    if plan.positions is None or plan.layout.modality != modality:
-        msg = f"'{lender}' has no table of {modality} positions to lend; the study takes '{STAND_INS[modality]}'."
-        raise ValueError(msg)
-    found = _Found("stand-in", _table(source.read([plan.positions])[plan.positions]))
-    if modality == "vision":
-        found = _on_grid(found, reading)
-    positions = interpolate_width(found.positions, query.shape[-1])
-    if scaled:
-        positions = rescale_to_weights(positions, query, key)
-    return _Found("stand-in", positions, n_prefix=found.n_prefix, grid=found.grid)
-
-
-def _on_grid(found: _Found, reading: _Reading) -> _Found:
-    n_prefix, grid = grid_of(len(found.positions))
-    if reading.grid is None:
-        return _Found(found.kind, found.positions, found.bias, n_prefix, grid)
-    if grid is None:
-        msg = (
-            f"'{reading.checkpoint.reference}' has {len(found.positions)} positions, which form no square grid: leave "
-            "grid out."
-        )
-        raise ValueError(msg)
-    resampled = resample_grid(found.positions, n_prefix, grid, reading.grid)
-    return _Found(found.kind, resampled, found.bias, n_prefix, reading.grid)
-
-
-def _table(tensor: Tensor) -> Tensor:
-    # A copy, because what was read may be a view that keeps the whole file mapped. Some have a leading axis of one.
-    return tensor.reshape(tensor.shape[-2:]).to(_at_least_float32(tensor), copy=True)
-
-
-def _at_least_float32(tensor: Tensor) -> torch.dtype:
-    return torch.promote_types(tensor.dtype, torch.float32)
-
-
-def _has_own(reading: _Reading) -> bool:
-    return reading.plan.positions is not None or bool(reading.plan.bias_tables)
-
-
-def _no_positions(reading: _Reading) -> str:
-    layout = reading.layout
-    looked = [readable(pattern) for pattern in (layout.positions, layout.bias_table) if pattern]
-    sought = f" Looked for: {', '.join(looked)}." if looked else ""
-    advice = (
-        "'rotary' gives the kernel of its rotation, 'study' and 'normed' take another model's positions."
-        if is_rotary(layout, reading.checkpoint.config)
-        else "'none' reads W_Q and W_K only."
-    )
-    return (
-        f"the {layout.tower} tower of '{reading.checkpoint.reference}' has no positions of its own.{sought} "
-        f"{present(reading.checkpoint.names())} positions={advice}"
-    )
 
 
 def _check_choices(positions: str, max_positions: int, grid: int | None) -> None:

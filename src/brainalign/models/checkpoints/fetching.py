@@ -50,7 +50,7 @@ def fetch(reference: str | Reference, *, full: bool = False) -> Fetched:
     # Those import this package themselves.
     from brainalign.models.layouts import choose_layout, find_layouts, parts_needed
     from brainalign.models.rotary import is_rotary
-    from brainalign.models.spatial import STAND_INS
+    from brainalign.models.position_sources import STAND_INS
 
     parsed = parse_reference(reference)
     checkpoint = open_checkpoint(parsed, full_download=full)
