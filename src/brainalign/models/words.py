@@ -61,16 +61,18 @@ def word_states(
     """
     _check(model, words, context, what, batch_size)
     texts = [_text_of(words, place, context) for place in range(len(words))]
+    distinct = list(dict.fromkeys(texts))  # without much context, texts come back
     last_word = _LastWord()
     order: list[int] = []
     device = next(model.module.parameters()).device
     with torch.inference_mode(), tap(model.module, what, layers=layers, pool=last_word) as record:
-        for places, ids, mask in _batches(model, texts, batch_size):
+        for places, ids, mask in _batches(model, distinct, batch_size):
             last_word.mask = mask.to(device)
             model.module(input_ids=ids.to(device))
             order += places
-    back = np.argsort(order)
-    return {kind: record.stack(kind).numpy()[back] for kind in what}
+    row = {distinct[place]: i for i, place in enumerate(order)}
+    rows = [row[text] for text in texts]
+    return {kind: record.stack(kind).numpy()[rows] for kind in what}
 
 
 class _LastWord:

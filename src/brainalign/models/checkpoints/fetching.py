@@ -49,8 +49,8 @@ def fetch(reference: str | Reference, *, full: bool = False) -> Fetched:
     """
     # Those import this package themselves.
     from brainalign.models.layouts import choose_layout, find_layouts, parts_needed
-    from brainalign.models.rotary import is_rotary
     from brainalign.models.position_sources import STAND_INS
+    from brainalign.models.rotary import is_rotary
 
     parsed = parse_reference(reference)
     checkpoint = open_checkpoint(parsed, full_download=full)

@@ -1,0 +1,96 @@
+"""Polarity does not see the signs of atoms, finds planted mirrors, and nothing where one sign drives all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainalign.encoding import atom_profiles, layer_profiles, mirror_index, neuron_weights, polarity
+
+LAYERS = np.repeat(np.arange(4), 5)
+GENERATOR = np.random.default_rng
+
+
+def world(seed=0, n=240):
+    generator = GENERATOR(seed)
+    loadings = np.zeros((8, 20))
+    loadings[LAYERS + 4 * (np.arange(20) % 2), np.arange(20)] = 1.0  # two atoms a layer
+    return generator.standard_normal((n, 8)), loadings, generator.standard_normal(n)
+
+
+def found(features, loadings, response):
+    return polarity(features, loadings, LAYERS, response, penalty=10.0, margin=10)
+
+
+def test_a_planted_mirror_is_found_with_its_layers():
+    features, loadings, noise = world()
+    result = found(features, loadings, features[:, 0] - features[:, 3] + noise)
+    assert result.p_value < 0.05
+    assert result.strength > 0
+    assert (result.by_layer.argmax(axis=1) == 0).all()
+    assert (result.by_layer.argmin(axis=1) == 3).all()
+
+
+def test_one_sign_alone_is_not_polarity():
+    features, loadings, noise = world()
+    result = found(features, loadings, features[:, 0] + noise)
+    assert result.p_rising < 0.05 < result.p_falling
+    assert result.p_value == result.p_falling
+
+
+def test_turning_atoms_or_the_response_round_changes_nothing():
+    features, loadings, noise = world()
+    response = features[:, 0] - features[:, 3] + noise
+    signs = GENERATOR(1).choice([-1.0, 1.0], 8)
+    one, turned = found(features, loadings, response), found(features * signs, loadings * signs[:, None], response)
+    np.testing.assert_allclose(turned.by_layer, one.by_layer)
+    assert turned.p_value == one.p_value
+    upside_down = found(features, loadings, -response)
+    assert (upside_down.rising, upside_down.falling) == pytest.approx((one.falling, one.rising))
+
+
+def test_the_scale_of_an_atom_does_not_matter():
+    features, loadings, noise = world()
+    response = features[:, 0] - features[:, 3] + noise
+    scale = np.arange(1.0, 9.0)
+    np.testing.assert_allclose(
+        found(features * scale, loadings / scale[:, None], response).by_layer,
+        found(features, loadings, response).by_layer,
+    )
+
+
+def test_neuron_weights_do_not_see_signs_but_atom_profiles_do():
+    generator = GENERATOR(0)
+    loadings, weights = generator.standard_normal((8, 20)), generator.standard_normal((8, 1))
+    signs = np.array([-1.0, 1, -1, 1, 1, 1, -1, 1])[:, None]
+    np.testing.assert_allclose(neuron_weights(signs * loadings, signs * weights), neuron_weights(loadings, weights))
+    profiles = [mirror_index(atom_profiles(loadings, w[:, 0], LAYERS)) for w in (weights, signs * weights)]
+    assert abs(profiles[0] - profiles[1]) > 0.05
+
+
+def test_profiles_are_means_of_the_parts_by_layer():
+    weights = np.array([1.0, -3.0, 2.0, 0.0])
+    profiles = layer_profiles(weights, [0, 0, 1, 1])
+    np.testing.assert_array_equal(profiles["positive"], [0.5, 1.0])
+    np.testing.assert_array_equal(profiles["negative"], [1.5, 0.0])
+    atoms = atom_profiles([[1.0, -1.0, 0.0, 2.0], [0.0, 4.0, 1.0, 1.0]], [0.3, -0.2], [0, 0, 1, 1])
+    np.testing.assert_array_equal(atoms["positive"], [1.0, 1.0])
+    np.testing.assert_array_equal(atoms["negative"], [2.0, 1.0])
+
+
+@pytest.mark.parametrize(("negative", "index"), [([3, 2, 1], -1.0), ([1, 2, 3], 1.0), ([2, 2, 2], 0.0)])
+def test_mirror_index(negative, index):
+    assert mirror_index(pd.DataFrame({"positive": [1.0, 2, 3], "negative": negative})) == pytest.approx(index)
+
+
+def test_wrong_input_is_refused():
+    features, loadings, noise = world()
+    with pytest.raises(ValueError, match="needs 3 layers or more; got 2"):
+        mirror_index(pd.DataFrame({"positive": [1.0, 2], "negative": [2.0, 1]}))
+    with pytest.raises(ValueError, match=r"loadings \(7, 20\), layers \(20,\) and response \(240,\) do not fit"):
+        found(features, loadings[1:], noise)
+    with pytest.raises(ValueError, match="neurons of at least 2 layers; got 1"):
+        polarity(features, loadings, np.zeros(20), noise, penalty=1.0, margin=10)
+    with pytest.raises(ValueError, match="margin = 60 leaves 1 shifts of 120 samples"):
+        polarity(features, loadings, LAYERS, noise, penalty=1.0, margin=60)
