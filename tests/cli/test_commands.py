@@ -28,7 +28,10 @@ def real(tmp_path, monkeypatch):
 # Help
 
 
-COMMANDS = ["list", "params", "run", "show", "book", "claims", "data", "models", "zoo"]
+COMMANDS = [
+    "list", "params", "run", "show", "book", "claims", "deposit", "deposits", "plan", "sweep", "collect", "compare",
+    "stages", "data", "models", "zoo",
+]  # fmt: skip
 
 
 def listed_commands(text):
@@ -54,7 +57,8 @@ def test_help_lists_the_commands(brainalign):
     [
         ("list", ["List the chapters"]),
         ("params", ["CHAPTER", "name, type, default, bounds, help"]),
-        ("run", ["CHAPTER", "--parameter", "-p", "NAME VALUE", "--profile", "smoke", "--force", "--cell-timeout"]),
+        ("run", ["CHAPTER", "--parameter", "-p", "NAME VALUE", "--profile", "smoke", "--force"]),
+        ("run", ["--cell-timeout", "--run-timeout"]),
         ("show", ["RUN", "parameters, key, versions, hardware, results"]),
         ("book", ["--profile", "--output", "--save-pairs", "_build/html"]),
     ],

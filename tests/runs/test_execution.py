@@ -16,10 +16,11 @@ import pandas as pd
 import pytest
 
 from brainalign.datasets.catalogue import USE_LOG, MissingDataError
-from brainalign.runs import execution
+from brainalign.runs import engine, execution
 from brainalign.runs.errors import ChapterFailedError, UsageError
 from brainalign.runs.execution import repeat_command, run_chapter
 from brainalign.runs.recording import RUN_FOLDER
+from brainalign.runs.stages import STAGE_LOG
 from tests.runs.tiny import BEHAVIOUR, USER, TinyParameters
 
 AWKWARD = 'it\'s a "test" {n} {{ n }} {% raw %} $HOME `n`\n\ttwo lines \\ \\n ünïcödé Ω 🧠 = <b> # --n 5'
@@ -31,7 +32,7 @@ def no_kernel(monkeypatch):
         msg = "a kernel was started"
         raise AssertionError(msg)
 
-    monkeypatch.setattr(execution.papermill, "execute_notebook", refuse)
+    monkeypatch.setattr(engine.papermill, "execute_notebook", refuse)
 
 
 def run_folders(tiny):
@@ -57,7 +58,7 @@ def test_first_run_is_kept_whole(executed):
 
 def test_manifest_tells_what_was_run_and_on_what(ran):
     manifest = ran.store.open("tiny").manifest
-    assert manifest.schema_version == 1
+    assert manifest.schema_version == 2
     assert manifest.key == ran.key().digest
     assert manifest.key_parts == ran.key().__dict__
     assert (manifest.chapter, manifest.profile, manifest.status, manifest.error) == ("tiny", "default", "ok", None)
@@ -207,7 +208,7 @@ def test_a_chapter_that_raises_is_kept_with_its_error_and_the_good_run_stays(ran
     assert ran.store.open("tiny").manifest.status == "failed"  # the latest
 
     monkeypatch.delenv(BEHAVIOUR)
-    monkeypatch.setattr(execution.papermill, "execute_notebook", None)
+    monkeypatch.setattr(engine.papermill, "execute_notebook", None)
     assert run_chapter(ran.chapter).reused
 
 
@@ -238,7 +239,7 @@ def replaced(monkeypatch, action):
     def execute(source, target, **options):
         action(source.format(), target.format(), options)
 
-    monkeypatch.setattr(execution.papermill, "execute_notebook", execute)
+    monkeypatch.setattr(engine.papermill, "execute_notebook", execute)
 
 
 @pytest.mark.parametrize("values", [{"n": "0"}, {"nn": "1"}])
@@ -316,7 +317,7 @@ def test_the_kernel_gets_only_what_differs_from_the_parameter_cell(tiny, monkeyp
     outcome = run_chapter(tiny.chapter, {"n": "3", "kind": "mean"}, profile="smoke", cell_timeout=7)
     assert seen[0]["parameters"] == {"sizes": [200], "kind": "mean"}
     assert seen[0]["cwd"] == str(tiny.root)
-    assert seen[0]["execution_timeout"] == 7
+    assert 6 < seen[0]["watch"].seconds_left(None) <= 7
     assert outcome.run.manifest.profile == "smoke"
     assert outcome.run.manifest.command == "brainalign run tiny -p kind mean -p sizes 200"
 
@@ -351,3 +352,56 @@ def test_the_command_of_a_manifest_asks_for_the_same_parameters(tiny, values):
     assert words[3::3] == ["-p"] * len(values)
     given = dict(zip(words[4::3], words[5::3], strict=True))
     assert TinyParameters.from_values("tiny", given) == parameters
+
+
+# What the kernel says of itself
+
+
+def test_the_manifest_holds_what_the_kernel_logged_and_the_logs_are_gone(tiny, monkeypatch):
+    device = {"asked": "auto", "used": "cuda:0", "name": "a card"}
+
+    def log(_, target, __):
+        nbformat.write(nbformat.v4.new_notebook(), target)
+        for entry in ({"device": {"used": "cpu"}}, {"notice": "halved"}, {"device": device}, {"notice": "again"}):
+            with open(os.environ[execution.DEVICE_LOG], "a", encoding="utf-8") as stream:
+                stream.write(json.dumps(entry) + "\n")
+        with open(os.environ[STAGE_LOG], "a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"name": "a", "key": "0", "origin": "read"}) + "\n")
+        assert "BRAINALIGN_RECOMPUTE" not in os.environ
+
+    replaced(monkeypatch, log)
+    run = run_chapter(tiny.chapter).run
+    assert run.manifest.device == device
+    assert run.manifest.notices == ["halved", "again"]
+    assert run.manifest.stages == [{"name": "a", "key": "0", "origin": "read"}]
+    assert {path.name for path in run.folder.iterdir()} == {"manifest.json", "notebook.ipynb"}
+    assert tiny.store.open("tiny").manifest == run.manifest
+
+
+def test_a_forced_run_computes_its_stages_anew(tiny, monkeypatch):
+    seen = []
+    replaced(monkeypatch, lambda *_: seen.append(os.environ.get("BRAINALIGN_RECOMPUTE")))
+    run_chapter(tiny.chapter, force=True)
+    assert seen == ["1"]
+    assert "BRAINALIGN_RECOMPUTE" not in os.environ
+
+
+STAGED = """\
+from brainalign.runs.stages import stage
+
+rows = stage("rows", {"table": table}, lambda: table[["value"]])
+record("n_rows", len(rows))
+"""
+
+
+def test_a_run_that_was_stopped_goes_on_from_its_stages(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("BRAINALIGN_STAGES", str(tmp_path / "stages"))
+    tiny.edit("notebooks/01_tiny.md", 'record("n_rows", len(table))\n', STAGED)
+    monkeypatch.setenv(BEHAVIOUR, "raise")
+    with pytest.raises(ChapterFailedError) as failed:
+        run_chapter(tiny.chapter)
+    assert [(one["name"], one["origin"]) for one in failed.value.run.manifest.stages] == [("rows", "computed")]
+    monkeypatch.delenv(BEHAVIOUR)
+    run = run_chapter(tiny.chapter).run
+    assert [(one["name"], one["origin"]) for one in run.manifest.stages] == [("rows", "read")]
+    assert run.results()["n_rows"] == 3

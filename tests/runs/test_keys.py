@@ -11,9 +11,10 @@ import pytest
 
 import brainalign
 from brainalign.datasets.catalogue import ChecksumError, MissingDataError
-from brainalign.runs import keys
-from brainalign.runs.keys import RunKey, imported_modules
+from brainalign.runs import keys, sources
+from brainalign.runs.keys import RunKey
 from brainalign.runs.registry import CHAPTERS
+from brainalign.runs.sources import imported_modules
 
 
 @pytest.fixture
@@ -44,7 +45,9 @@ def test_the_same_project_has_the_same_key(tiny):
 def test_key_names_everything_the_numbers_depend_on(tiny):
     key = tiny.key(n="4")
     assert list(key.code) == ["cell 1", "cell 2", "cell 3", "cell 4"]
-    assert key.parameters == {"n": 4, "scale": 1.0, "kind": "sum", "sizes": [100], "note": "plain", "loud": False}
+    assert key.parameters == {
+        "n": 4, "scale": 1.0, "kind": "sum", "sizes": [100], "note": "plain", "loud": False, "device": "auto"
+    }  # fmt: skip
     assert set(key.source) >= {
         "brainalign",
         "brainalign.datasets",
@@ -233,7 +236,7 @@ def test_packages_of_modules_that_a_package_imports_are_seen(monkeypatch):
         graph.add_module(name)
     graph.add_import(importer="brainalign.a", imported="brainalign.b.y")  # brainalign/a/__init__.py
     graph.add_import(importer="brainalign.b", imported="brainalign.b.z")  # brainalign/b/__init__.py
-    monkeypatch.setattr(keys, "_import_graph", lambda: graph)
+    monkeypatch.setattr(sources, "_import_graph", lambda: graph)
     assert imported_modules(["import brainalign.a.x"]) == set(graph.modules)
 
 

@@ -14,7 +14,7 @@ from brainalign.runs.errors import UsageError
 from brainalign.runs.registry import CHAPTERS, get_chapter
 from tests.runs.tiny import TinyParameters
 
-DEFAULTS = {"n": 3, "scale": 1.0, "kind": "sum", "sizes": [100], "note": "plain", "loud": False}
+DEFAULTS = {"n": 3, "scale": 1.0, "kind": "sum", "sizes": [100], "note": "plain", "loud": False, "device": "auto"}
 every_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
 
 
@@ -101,7 +101,7 @@ def test_every_wrong_value_has_a_line_of_its_own():
 
 
 def test_an_unknown_name_is_refused_with_the_nearest():
-    known = "Known are: n, scale, kind, sizes, note, loud."
+    known = "Known are: n, scale, kind, sizes, note, loud, device."
     assert refusal(scal="1") == f"unknown parameter of tiny: 'scal'. Did you mean 'scale'? {known}"
     assert refusal(xyzzy="1") == f"unknown parameter of tiny: 'xyzzy'. {known}"
 
@@ -134,6 +134,7 @@ def test_describe_tells_name_type_default_bounds_and_help():
         ("sizes", "list of int", "[100]", "each 100 | 200, at least 1", "sizes"),
         ("note", "str", '"plain"', "", "kept as it is, <b> & all"),
         ("loud", "bool", "false", "", "whether more is said"),
+        ("device", "str", '"auto"', "", "where torch computes, auto, cpu, cuda, cuda:N, or mps"),
     ]
 
 
@@ -246,3 +247,13 @@ def test_an_unknown_chapter_is_refused_with_the_nearest():
     nearest = r"^unknown chapter: 'topologie'\. Did you mean 'topology'\? Known are: models, head"
     with pytest.raises(UsageError, match=nearest):
         get_chapter("topologie")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+def test_every_default_can_be_typed_on_a_command_line(chapter):
+    defaults = chapter.parameters()
+    typed = {
+        name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in defaults.model_dump().items()
+    }
+    assert chapter.parameters.from_values(chapter.name, typed) == defaults

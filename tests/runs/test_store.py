@@ -6,19 +6,25 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from brainalign.runs.errors import UsageError
+from brainalign.runs.errors import StoreWarning, UsageError
+from brainalign.runs.manifest import checksum_of
 from brainalign.runs.store import RunStore
 from tests.runs.tiny import manifest, put
 
 
-def rewrite(folder, change):
+def rewrite(folder, change, *, seal=True):
+    """Change a manifest as another version of the project would have written it, or as a hand does, without a seal."""
     path = folder / "manifest.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     change(content)
+    if seal:
+        content.pop("checksum")
+        content["checksum"] = checksum_of(content)
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
@@ -135,8 +141,16 @@ def add_field(folder):
     rewrite(folder, lambda content: content.update(mood="good"))
 
 
-def newer_layout(folder):
-    rewrite(folder, lambda content: content.update(schema_version=2))
+def older_layout(folder):
+    rewrite(folder, lambda content: content.update(schema_version=1))
+
+
+def other_hand(folder):
+    rewrite(folder, lambda content: content.update(seconds=0.1), seal=False)
+
+
+def lose_checksum(folder):
+    rewrite(folder, lambda content: content.pop("checksum"), seal=False)
 
 
 def lose_field(folder):
@@ -156,19 +170,56 @@ def lose_manifest(folder):
 
 
 @pytest.mark.parametrize(
-    "harm",
-    [break_json, break_letters, break_shape, add_field, newer_layout, lose_field, another_part, lose_part,
-     lose_manifest],
-)  # fmt: skip
-def test_a_manifest_that_cannot_be_read_is_ignored_and_left_alone(tiny, store, three, harm):
+    ("harm", "reason"),
+    [
+        (break_json, "it is no JSON with a layout, so it was cut off or changed by hand"),
+        (break_letters, "it is no JSON with a layout"),
+        (break_shape, "it is no JSON with a layout"),
+        (add_field, r"it does not have the fields of layout 2: \('mood',\)"),
+        (lose_field, r"it does not have the fields of layout 2: \('outputs',\)"),
+        (older_layout, r"it was written by an older version \(layout 1; this one reads 2\)"),
+        (other_hand, "it does not fit its own checksum, so somebody changed it after the run was made"),
+        (lose_checksum, "it does not fit its own checksum"),
+        (another_part, "its key has the parts .*weather"),
+        (lose_part, "its key has the parts"),
+    ],
+)
+def test_a_manifest_that_cannot_be_believed_is_said_and_left_alone(tiny, store, three, harm, reason):
     folder = store.folder / "tiny" / three[1].digest[:12]
     harm(folder)
     before = tiny.bytes_of_runs()
+    text = rf"^1 run was passed over and left alone \(tiny/{folder.name}\): {reason}"
+    with pytest.warns(StoreWarning, match=text):
+        assert store.find("tiny", three[1]) is None
+    with pytest.warns(StoreWarning, match=text):
+        assert [run.manifest.key for run in store.good_runs("tiny")] == [three[0].digest]
+    with pytest.warns(StoreWarning, match=text):
+        assert store.nearest("tiny", three[1])[0].manifest.key == three[0].digest
+    with pytest.warns(StoreWarning, match=text):
+        assert store.open("tiny").manifest.key == three[0].digest
+    for name in (folder.name, f"tiny/{folder.name}"):
+        with pytest.raises(
+            UsageError, match=rf"^tiny/{folder.name} cannot be shown: manifest\.json is not as .*{reason}"
+        ):
+            store.open(name)
+    assert tiny.bytes_of_runs() == before
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_folder_without_a_manifest_is_no_run(store, three):
+    (store.folder / "tiny" / three[1].digest[:12] / "manifest.json").unlink()
     assert store.find("tiny", three[1]) is None
     assert [run.manifest.key for run in store.good_runs("tiny")] == [three[0].digest]
-    assert store.nearest("tiny", three[1])[0].manifest.key == three[0].digest
-    assert store.open("tiny").manifest.key == three[0].digest
-    assert tiny.bytes_of_runs() == before
+
+
+def test_many_runs_of_one_fault_are_said_once(tiny, store):
+    for n in range(1, 6):
+        older_layout(put(store, manifest(tiny.key(n=n))))
+    with pytest.warns(
+        StoreWarning, match=r"^5 runs were passed over and left alone \((tiny/\w+, ){3}\.\.\.\): "
+    ) as said:
+        assert store.good_runs("tiny") == []
+    assert len(said) == 1
 
 
 def test_files_and_hidden_folders_in_the_store_are_no_runs(store, three):
@@ -211,14 +262,26 @@ def test_what_a_killed_process_left_behind_is_swept(tiny, store):
     mine = store.new_folder("tiny", key)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    left = mine.with_name(f".0123456789ab-{gone.pid}")
-    left.mkdir()
-    running = mine.with_name(f".0123456789ab-{os.getppid()}")
-    running.mkdir()
+    machine = mine.name.split("-")[1]
+    left, half_moved, running, elsewhere = (
+        mine.with_name(f".0123456789ab-{name}")
+        for name in (
+            f"{machine}-{gone.pid}",
+            f"{machine}-{gone.pid}-old",
+            f"{machine}-{os.getppid()}",
+            f"00-{gone.pid}",
+        )
+    )
+    for folder in (left, half_moved, running, elsewhere):
+        folder.mkdir()
     store.new_folder("tiny", key)
-    assert mine.exists()
-    assert running.exists()
-    assert not left.exists()
+    assert [path.exists() for path in (mine, running, left, half_moved)] == [True, True, False, False]
+    assert elsewhere.exists()  # a process of another machine, of which nothing is known here
+
+
+def test_the_name_of_the_machine_is_not_in_the_store(tiny, store, monkeypatch):
+    monkeypatch.setattr("platform.node", lambda: "curie-laptop")
+    assert "curie" not in store.new_folder("tiny", tiny.key()).name
 
 
 def committed(store, key, status, content):
@@ -246,6 +309,20 @@ def test_a_failed_run_is_committed_beside_the_good_one(tiny, store):
     committed(store, key, "failed", {"try": 3})
     assert len(list((store.folder / "tiny").iterdir())) == 2
     assert store.find("tiny", key).results() == {"try": 1}
+
+
+def test_many_processes_that_commit_the_same_run_leave_one(tiny, store):
+    key = tiny.key()
+    folders = []
+    for number in range(8):
+        folder = store.new_folder("tiny", key)
+        folders.append(folder.rename(folder.with_name(f".{number}{folder.name}")))
+        (folders[-1] / "results.json").write_text(json.dumps({"by": number}), encoding="utf-8")
+    with ThreadPoolExecutor(8) as threads:
+        runs = list(threads.map(lambda folder: store.commit(folder, manifest(key)), folders))
+    assert {run.folder for run in runs} == {store.folder / "tiny" / key.digest[:12]}
+    assert [path.name for path in (store.folder / "tiny").iterdir()] == [key.digest[:12]]
+    assert store.find("tiny", key).results()["by"] in range(8)
 
 
 def test_a_run_without_results_has_none(tiny, store):

@@ -68,6 +68,7 @@ kind: str = "sum"  # how the rows are put together
 sizes: list[int] = [100]  # sizes
 note: str = "plain"  # kept as it is, <b> & all
 loud: bool = False  # whether more is said
+device: str = "auto"  # where torch computes, auto, cpu, cuda, cuda:N, or mps
 ```
 
 ```{code-cell} ipython3
@@ -235,6 +236,6 @@ def put(store: RunStore, written: Manifest, *, chapter: str = "tiny", name: str 
     """Put a run that was never executed into a store."""
     folder = store.folder / chapter / (name or written.run_id)
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(written.model_dump_json(), encoding="utf-8")
+    (folder / "manifest.json").write_text(written.to_json(), encoding="utf-8")
     (folder / "results.json").write_text(json.dumps({"n_rows": 3}), encoding="utf-8")
     return folder

@@ -13,13 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from brainalign.cli.claims import judge_claims
-from brainalign.cli.console import open_console
+from brainalign.cli.console import open_console, plain_warnings
 from brainalign.cli.data import data_app
+from brainalign.cli.deposits import deposit, list_all, stages_app
 from brainalign.cli.models import models_app
+from brainalign.cli.sweeps import register_sweeps
 from brainalign.cli.zoo import zoo_app
 from brainalign.datasets.catalogue import ChecksumError
 from brainalign.datasets.home import use_data_home
-from brainalign.runs.errors import BookError, ChapterFailedError, UsageError
+from brainalign.runs.errors import BookError, ChapterFailedError, StoreError, StoreWarning, UsageError
 from brainalign.runs.parameters import DEFAULT_PROFILE
 from brainalign.runs.progress import chapter_progress
 from brainalign.runs.registry import CHAPTERS, get_chapter
@@ -37,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(stages_app, name="stages")
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(zoo_app, name="zoo")
@@ -82,6 +85,7 @@ def run(
     profile: Profile = DEFAULT_PROFILE,
     force: Annotated[bool, typer.Option("--force", help="Execute even when nothing has changed.")] = False,
     cell_timeout: Annotated[int | None, typer.Option(min=1, help="Seconds after which a cell is stopped.")] = None,
+    run_timeout: Annotated[int | None, typer.Option(min=1, help="Seconds after which the run is stopped.")] = None,
 ) -> None:
     """Run a chapter, or reuse the run that has the same code, parameters, data and versions."""
     from brainalign.runs.execution import run_chapter  # papermill is slow to import
@@ -95,6 +99,7 @@ def run(
             profile=profile,
             force=force,
             cell_timeout=cell_timeout,
+            run_timeout=run_timeout,
             on_start=lambda reasons: progress.start(found.name, reasons),
             on_cell=progress.cell,
         )
@@ -123,6 +128,9 @@ def show(
         "data": ", ".join(f"{item['file']} ({item['sha256'][:12]})" for item in manifest.data),
         "versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
         "hardware": f"{manifest.hardware['processor']}, {manifest.hardware['cores']} cores, {gpus}",
+        "device": (manifest.device or {"used": "the processor"})["used"],
+        "stages": ", ".join(f"{stage['name']} ({stage['origin']})" for stage in manifest.stages) or "none",
+        "notices": "; ".join(manifest.notices) or "none",
         "folder": _short(found.folder),
     }
     for name, text in rows.items():
@@ -161,6 +169,9 @@ def book(
 
 
 app.command("claims")(judge_claims)
+app.command("deposit")(deposit)
+app.command("deposits")(list_all)
+register_sweeps(app)
 
 
 def _run_all(console: Console, profile: str) -> list[ChapterOutcome]:
@@ -182,10 +193,11 @@ def main() -> None:
     """Run the command line; errors of the user become one plain message and exit code 2, others exit code 1."""
     use_data_home()
     try:
-        app(args=_join_pairs(sys.argv[1:]), prog_name="brainalign")
+        with plain_warnings(StoreWarning):
+            app(args=_join_pairs(sys.argv[1:]), prog_name="brainalign")
     except UsageError as error:
         _fail(str(error), 2)
-    except (FileNotFoundError, ChecksumError, BookError) as error:
+    except (FileNotFoundError, ChecksumError, BookError, StoreError) as error:
         _fail(str(error), 1)
     except ChapterFailedError as error:
         _show_error(open_console(stderr=True), error.run)

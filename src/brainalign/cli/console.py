@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 
 def open_console(*, stderr: bool = False) -> Console:
     """A console that wraps lines in a terminal, and not in a log or a pipe."""
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
     return Console(stderr=stderr, width=None if terminal else 200, highlight=False, soft_wrap=not terminal)
+
+
+@contextmanager
+def plain_warnings(kind: type[Warning]) -> Iterator[None]:
+    """Show warnings of one kind as a line of text, each time, without the place in the code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", kind)
+        shown = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *rest: Any) -> None:
+            if issubclass(category, kind):
+                open_console(stderr=True).print(Text(f"brainalign: {message}"))
+            else:
+                shown(message, category, *rest)
+
+        warnings.showwarning = show
+        yield
 
 
 def readable_bytes(n_bytes: int) -> str:

@@ -16,6 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from brainalign.datasets.catalogue import MissingDataError
 from brainalign.runs.chapter import Chapter
+from brainalign.runs.deposits import Deposit, list_deposits
 from brainalign.runs.keys import compute_key
 from brainalign.runs.pages import page_record
 from brainalign.runs.registry import CHAPTERS, get_chapter
@@ -63,11 +64,14 @@ class RunRecord(MarkdownDirective):
             ("parameters", _parameters(record)),
             ("repeat with", f"`{record['command']}`"),
             ("on", f"{record['hardware']['processor']}, {record['hardware']['cores']} cores, {gpus}"),
+            ("device", _device(record)),
+            ("stages", _stages(record)),
             ("with", _versions(record)),
             ("data", _data(record)),
             ("run", f"`{record['run_id']}`, source {record['commit'] or 'unknown'}"),
         ]
-        return [":::{dropdown} How the numbers on this page were made", *markdown_table(("", ""), rows), ":::"]
+        made = [":::{dropdown} How the numbers on this page were made", *markdown_table(("", ""), rows), ":::"]
+        return made + [line for one in list_deposits(record["chapter"]) for line in deposit_block(one)]
 
 
 class BookStatus(MarkdownDirective):
@@ -132,6 +136,61 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[s
 def escape(text: str) -> str:
     """Text for a cell of a table in Markdown."""
     return html.escape(text).replace("|", "\\|")
+
+
+def deposit_block(deposit: Deposit) -> list[str]:
+    """Lines in Markdown that show a deposit: hardware, date, who signed it, whether it still fits, its numbers."""
+    facts, manifest = deposit.facts, deposit.manifest
+    signed = f"{escape(facts.get('signed_by', 'unknown'))}, {facts.get('signed', 'unknown')[:10]}"
+    rows = [("signed by", signed), ("state", _state(deposit))]
+    title = "A deposited run that was altered"
+    if manifest is not None:
+        hardware = manifest.hardware
+        record = {"device": manifest.device, "notices": manifest.notices}
+        on = f"{hardware['processor']}, {hardware['cores']} cores, {', '.join(hardware['gpus']) or 'no GPU'}"
+        title = f"A deposited run with the profile {manifest.profile}, {deposit.state}"
+        rows += [
+            ("executed", f"{manifest.started[:10]}, in {manifest.seconds:.0f} s"),
+            ("on", f"{on}; {_device(record)}"),
+            ("repeat with", f"`{manifest.command}`"),
+            ("note", escape(facts["note"]) or "none"),
+        ]
+        numbers = [(f"`{name}`", escape(_readable(value))) for name, value in deposit.scalars().items()]
+        tables = [*markdown_table(("", ""), rows), "", *markdown_table(("recorded", "value"), numbers)]
+    else:
+        tables = markdown_table(("", ""), rows)
+    return ["", f":::{{dropdown}} {title}", *tables, ":::"]
+
+
+def _state(deposit: Deposit) -> str:
+    means = {
+        "current": "current: code, versions and data are those of the run",
+        "stale": "**stale**: made with other code, versions or data",
+        "altered": "**altered**: the files are not those that were signed, so no numbers are shown",
+    }
+    reasons = escape("; ".join(deposit.reasons))
+    return f"{means[deposit.state]}{f' ({reasons})' if reasons else ''}"
+
+
+def _readable(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "none" if value is None else " ".join(str(value).split())
+
+
+def _device(record: dict[str, Any]) -> str:
+    used = record.get("device")
+    if used is None:
+        return "the processor"
+    name = f" ({used['name']}, CUDA {used['cuda']})" if used["name"] else ""
+    flags = "deterministic algorithms" if used["deterministic_algorithms"] else "no deterministic algorithms"
+    return "; ".join([f"{used['used']}{name}, {flags}", *map(escape, record.get("notices", []))])
+
+
+def _stages(record: dict[str, Any]) -> str:
+    origins = [stage["origin"] for stage in record.get("stages", [])]
+    counts = (
+        f"{origins.count(origin)} {word}" for origin, word in (("computed", "computed"), ("read", "read from disk"))
+    )
+    return ", ".join(counts) if origins else "none"
 
 
 def _day(record: dict[str, Any]) -> str:

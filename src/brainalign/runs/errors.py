@@ -44,6 +44,14 @@ class BookError(RuntimeError):
     """The book was not built, or its pages are not sound; the text lists why."""
 
 
+class StoreError(RuntimeError):
+    """A run or a deposit cannot be kept, or cannot be believed; the text says why and what to do."""
+
+
+class StoreWarning(UserWarning):
+    """Something in a store was passed over; the text says what and why."""
+
+
 class ChapterFailedError(RuntimeError):
     """A chapter raised.
 

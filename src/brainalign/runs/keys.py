@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import grimp
-
-import brainalign
 from brainalign.datasets.catalogue import files_of
-from brainalign.datasets.locations import project_root
 from brainalign.runs.chapter import Chapter, code_cells
 from brainalign.runs.parameters import ChapterParameters
-
-LOCK_FILE = "requirements.lock"
+from brainalign.runs.sources import imported_modules, lock_checksum, source_checksums
 
 
 @dataclass(frozen=True)
@@ -62,7 +53,7 @@ class RunKey:
         return lines
 
 
-def compute_key(chapter: Chapter, parameters: ChapterParameters) -> RunKey:
+def compute_key(chapter: Chapter, parameters: ChapterParameters, *, data: Mapping[str, str] | None = None) -> RunKey:
     """The key of a chapter as it is now, with these parameters.
 
     Parameters
@@ -71,6 +62,8 @@ def compute_key(chapter: Chapter, parameters: ChapterParameters) -> RunKey:
         Its text notebook is read.
     parameters : ChapterParameters
         Validated values.
+    data : mapping of str to str, optional
+        Checksums of the files to take as given, where the files are not on this machine; by default they are read.
 
     Returns
     -------
@@ -82,77 +75,15 @@ def compute_key(chapter: Chapter, parameters: ChapterParameters) -> RunKey:
         When a file that the chapter reads is not there or is not the right one.
     """
     cells = ["\n".join(line.rstrip() for line in c.source.splitlines()) for c in code_cells(chapter.read_source())]
-    files = [file for reference in parameters.data() for file in files_of(reference)]
+    if data is None:
+        data = {file.label: file.sha256 for reference in parameters.data() for file in files_of(reference)}
     return RunKey(
         code={f"cell {number}": _sha256(cell.encode()) for number, cell in enumerate(cells, 1)},
         parameters=parameters.model_dump(mode="json"),
-        source=_source_checksums(imported_modules(cells)),
-        lock={LOCK_FILE: _sha256((project_root() / LOCK_FILE).read_bytes())},
-        data={file.label: file.sha256 for file in files},
+        source=source_checksums(imported_modules(cells)),
+        lock=lock_checksum(),
+        data=dict(data),
     )
-
-
-def imported_modules(cells: Iterable[str]) -> set[str]:
-    """Modules of `brainalign` that code imports, directly or through other modules of `brainalign`.
-
-    Parameters
-    ----------
-    cells : iterable of str
-        Python code. Lines with a command that only notebooks know (``%`` or ``!``) count as importing nothing.
-
-    Returns
-    -------
-    set of str
-        Full module names, with the packages they lie in.
-    """
-    graph = _import_graph()
-    wanted: set[str] = set()
-    for name in {name for cell in cells for name in _imported_names(cell)}:
-        module = name if name in graph.modules else name.rpartition(".")[0]
-        if module in graph.modules:
-            wanted |= {module} | graph.find_upstream_modules(module)
-    while True:
-        # Importing a.b.c runs a and a.b as well, and what these import runs the packages that it lies in.
-        packages = {name.rsplit(".", depth)[0] for name in wanted for depth in range(1, name.count(".") + 1)} - wanted
-        if not packages:
-            return wanted
-        wanted |= packages.union(*(graph.find_upstream_modules(package) for package in packages))
-
-
-@cache
-def _import_graph() -> grimp.ImportGraph:
-    return grimp.build_graph("brainalign", cache_dir=None, exclude_type_checking_imports=True)
-
-
-def _imported_names(cell: str) -> list[str]:
-    names = []
-    for node in ast.walk(_parse(cell)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
-    return [name for name in names if name.split(".")[0] == "brainalign"]
-
-
-def _parse(cell: str) -> ast.Module:
-    # As it stands first: a line of plain Python may begin with % too.
-    for text in (cell, re.sub(r"^([ \t]*)[%!].*$", r"\1pass", cell, flags=re.MULTILINE)):
-        try:
-            return ast.parse(text)
-        except SyntaxError:
-            continue
-    return ast.Module([], [])
-
-
-def _source_checksums(modules: Iterable[str]) -> dict[str, str]:
-    package = Path(brainalign.__file__).parent
-    checksums = {}
-    for module in sorted(modules):
-        parts = module.split(".")[1:]
-        path = package.joinpath(*parts)
-        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        checksums[module] = _sha256(path.read_bytes())
-    return checksums
 
 
 def _changes(then: Mapping[str, Any], now: Mapping[str, Any], *, show_values: bool) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 import shutil
@@ -10,19 +12,27 @@ import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from brainalign.datasets.locations import project_root
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _REPORTED_PACKAGES = (
     "brainalign", "brainspace", "jupyter-book", "matplotlib", "numba", "numpy", "pandas", "papermill", "safetensors",
     "scikit-learn", "scipy", "torch", "transformers",
 )  # fmt: skip
+
+
+class ManifestError(ValueError):
+    """A manifest that cannot be believed or not be read; the text says why."""
+
+
+class NewerManifestError(ManifestError):
+    """A manifest of a layout that only a newer version of this project reads."""
 
 
 class Manifest(BaseModel):
@@ -56,6 +66,13 @@ class Manifest(BaseModel):
         Largest resident memory of the notebook's process.
     versions, hardware : dict
         Python and packages; processor, cores, memory, graphics cards.
+    device : dict or None
+        Device that the chapter computed on and the flags set there, see `brainalign.devices.use_device`; None for a
+        chapter that chose none.
+    notices : list of str
+        What a reader of the numbers should know, for example that batches were halved for want of memory.
+    stages : list of dict
+        Name, key and origin (computed, or read from disk) of every stage, see `brainalign.runs.stages`.
     data : list of dict
         Label, checksum and licence of every file read.
     outputs : dict
@@ -84,10 +101,67 @@ class Manifest(BaseModel):
     peak_memory_bytes: int
     versions: dict[str, str]
     hardware: dict[str, Any]
+    device: dict[str, Any] | None = None
+    notices: list[str] = []
+    stages: list[dict[str, str]] = []
     data: list[dict[str, str]]
     outputs: dict[str, str]
     commit: str | None
     command: str
+
+    def to_json(self) -> str:
+        """The text of ``manifest.json``: all fields, and a checksum over them."""
+        content = json.loads(self.model_dump_json())
+        return json.dumps({**content, "checksum": checksum_of(content)}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        NewerManifestError
+            For the layout of a newer version.
+        ManifestError
+            For a text that was cut off or changed by hand, or has the layout of an older version.
+        """
+        content = _parse(text)
+        checksum = content.pop("checksum", None)
+        if checksum != checksum_of(content):
+            msg = "it does not fit its own checksum, so somebody changed it after the run was made"
+            raise ManifestError(msg)
+        try:
+            return cls(**content)
+        except ValidationError as error:
+            msg = f"it does not have the fields of layout {SCHEMA_VERSION}: {error.errors()[0]['loc']}"
+            raise ManifestError(msg) from error
+
+
+def checksum_of(content: dict[str, Any]) -> str:
+    """sha256 over the content of a JSON file, whatever the order of its names.
+
+    Examples
+    --------
+    >>> checksum_of({"a": 1, "b": 2}) == checksum_of({"b": 2, "a": 1}) != checksum_of({"a": 1, "b": 3})
+    True
+    """
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _parse(text: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+        layout = int(content["schema_version"])
+    except (ValueError, TypeError, KeyError):
+        msg = "it is no JSON with a layout, so it was cut off or changed by hand"
+        raise ManifestError(msg) from None
+    if layout > SCHEMA_VERSION:
+        msg = f"it was written by a newer version (layout {layout}; this one reads {SCHEMA_VERSION})"
+        raise NewerManifestError(msg)
+    if layout < SCHEMA_VERSION:
+        msg = f"it was written by an older version (layout {layout}; this one reads {SCHEMA_VERSION})"
+        raise ManifestError(msg)
+    return content
 
 
 def now() -> str:

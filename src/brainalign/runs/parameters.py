@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from brainalign.datasets.catalogue import FILE_REFERENCE, ZOO_REFERENCE, catalogue
 from brainalign.runs.errors import UsageError, unknown
@@ -35,13 +35,35 @@ class ParameterInfo:
     help: str
 
 
+def _known_device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        msg = "auto, cpu, cuda, cuda:N, or mps"
+        raise ValueError(msg)
+    return name
+
+
+Device = Annotated[str, AfterValidator(_known_device)]
+"""A device by name, see `brainalign.devices.resolve_device`. Whether it is there is settled when the chapter runs."""
+
+
 class ChapterParameters(BaseModel):
-    """Base of every chapter's parameters. A chapter adds fields, profiles and the data it reads."""
+    """Base of every chapter's parameters. A chapter adds fields, profiles and the data it reads.
+
+    Every chapter has the field `device`, after its own.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {DEFAULT_PROFILE: {}}
     """Named sets of values that differ from the defaults."""
+
+    device: Device = Field("auto", description="where torch computes, auto, cpu, cuda, cuda:N, or mps")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Put the inherited field after the chapter's own, as the parameter cell has it."""
+        cls.__pydantic_fields__["device"] = cls.__pydantic_fields__.pop("device")
+        cls.model_rebuild(force=True)
 
     def data(self) -> tuple[str, ...]:
         """Entries of the catalogue, or ``file:`` references, that a run with these parameters reads."""
@@ -143,6 +165,15 @@ def _from_text(value: Any) -> Any:
 
 FromText = BeforeValidator(_from_text)
 """Marks a list parameter that may be given as text."""
+
+
+def _number_from_text(value: Any) -> Any:
+    """Read ``10``, as typed on a command line; what is no number is left, and refused with the choices."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+NumberFromText = BeforeValidator(_number_from_text)
+"""Marks a choice among whole numbers that may be given as text."""
 
 
 def _known_model(reference: str) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
+import platform
 import shutil
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,17 +17,18 @@ from typing import Any
 import nbformat
 import psutil
 from nbformat import NotebookNode
-from pydantic import ValidationError
 
 from brainalign.datasets.locations import project_root
-from brainalign.runs.errors import UsageError
+from brainalign.runs.errors import StoreError, StoreWarning, UsageError
 from brainalign.runs.keys import RunKey
-from brainalign.runs.manifest import SCHEMA_VERSION, Manifest
+from brainalign.runs.manifest import Manifest, ManifestError, NewerManifestError
 from brainalign.runs.recording import RESULTS
 
 MANIFEST = "manifest.json"
 NOTEBOOK = "notebook.ipynb"
 _FAILED = "-failed"
+_KEY_PARTS = {field.name for field in fields(RunKey)}
+_MOST_TRIES = 100
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Run:
 class RunStore:
     """Runs below one folder: ``CHAPTER/RUN/{notebook.ipynb, manifest.json, results.json, tables}``.
 
+    A run whose manifest cannot be read or believed is passed over with a `StoreWarning`, and never deleted.
+
     Parameters
     ----------
     folder : Path, optional
@@ -66,8 +73,22 @@ class RunStore:
         return [run for run in self._runs(chapter) if run.manifest.status == "ok"]
 
     def find(self, chapter: str, key: RunKey) -> Run | None:
-        """The good run with this key, if there is one."""
-        run = self._read(self.folder / chapter / key.digest[:12])
+        """The good run with this key, if there is one.
+
+        Raises
+        ------
+        StoreError
+            When a newer version of the project wrote a run in its place: another run would replace it.
+        """
+        folder = self.folder / chapter / key.digest[:12]
+        try:
+            run = _read(folder)
+        except NewerManifestError as error:
+            msg = f"{folder / MANIFEST} cannot be read: {error}. Update the project, or set BRAINALIGN_RUNS elsewhere."
+            raise StoreError(msg) from error
+        except ManifestError as error:
+            _warn(chapter, {folder.name: str(error)})
+            return None
         return run if run and run.manifest.status == "ok" and run.manifest.key == key.digest else None
 
     def nearest(self, chapter: str, key: RunKey) -> tuple[Run, list[str]] | None:
@@ -81,9 +102,9 @@ class RunStore:
         Raises
         ------
         UsageError
-            When no run, or more than one, has this name.
+            When no run, or more than one, has this name, or when its manifest cannot be read or believed.
         """
-        runs = [run for chapter in self._chapters() for run in self._runs(chapter)]
+        runs = [run for chapter in self._chapters() for run in self._runs(chapter, named=name)]
         of_chapter = [run for run in runs if run.folder.parent.name == name]
         if of_chapter:
             return of_chapter[0]
@@ -100,29 +121,41 @@ class RunStore:
         raise UsageError(msg)
 
     def new_folder(self, chapter: str, key: RunKey) -> Path:
-        """An empty folder to run in; nothing finds it until `commit` moves it to its place."""
+        """An empty folder to run in; nothing finds it until `commit` moves it to its place.
+
+        Raises
+        ------
+        StoreError
+            When the folder cannot be made.
+        """
         self._sweep(chapter)
-        folder = self.folder / chapter / f".{key.digest[:12]}-{os.getpid()}"
+        folder = self.folder / chapter / f".{key.digest[:12]}-{_machine()}-{os.getpid()}"
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise _cannot_keep(chapter, self.folder, error) from error
         return folder
 
     def commit(self, folder: Path, manifest: Manifest) -> Run:
-        """Write the manifest and move the run to its place; a failed run never takes the place of a good one."""
-        (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+        """Write the manifest and move the run to its place; a failed run never takes the place of a good one.
+
+        Raises
+        ------
+        StoreError
+            When there is no room for it, or the store cannot be written; an earlier run stays as it was.
+        """
         place = folder.parent / (manifest.run_id + (_FAILED if manifest.status == "failed" else ""))
-        if place.exists():
-            old = folder.with_name(f"{folder.name}-old")
-            place.rename(old)
-            folder.rename(place)
-            shutil.rmtree(old)
-        else:
-            folder.rename(place)
+        try:
+            (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+            _take_place(folder, place)
+        except OSError as error:
+            raise _cannot_keep(manifest.chapter, self.folder, error) from error
         return Run(place, manifest)
 
     def _sweep(self, chapter: str) -> None:
-        """Remove what runs left behind whose process was killed."""
-        for path in (self.folder / chapter).glob(".*-*"):
+        """Remove what runs left behind whose process, on this machine, was killed."""
+        for path in (self.folder / chapter).glob(f".*-{_machine()}-*"):
             process = path.name.removesuffix("-old").rpartition("-")[2]
             if process.isdigit() and not psutil.pid_exists(int(process)):
                 shutil.rmtree(path, ignore_errors=True)
@@ -131,19 +164,78 @@ class RunStore:
         if self.folder.is_dir():
             yield from sorted(path.name for path in self.folder.iterdir() if path.is_dir())
 
-    def _runs(self, chapter: str) -> list[Run]:
+    def _runs(self, chapter: str, *, named: str | None = None) -> list[Run]:
+        """Readable runs, the latest first; one that is asked for by name must be readable."""
         folder = self.folder / chapter
-        found = [self._read(path) for path in folder.iterdir()] if folder.is_dir() else []
-        return sorted((run for run in found if run), key=lambda run: run.manifest.started, reverse=True)
+        runs, passed_over = [], {}
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            try:
+                run = _read(path)
+            except ManifestError as error:
+                if named in (path.name, f"{chapter}/{path.name}"):
+                    msg = f"{chapter}/{path.name} cannot be shown: {MANIFEST} is not as a run wrote it, {error}."
+                    raise UsageError(msg) from error
+                passed_over[path.name] = str(error)
+                continue
+            if run:
+                runs.append(run)
+        _warn(chapter, passed_over)
+        return sorted(runs, key=lambda run: run.manifest.started, reverse=True)
 
-    def _read(self, folder: Path) -> Run | None:
-        path = folder / MANIFEST
-        if folder.name.startswith(".") or not path.is_file():
-            return None
+
+def _read(folder: Path) -> Run | None:
+    """The run in a folder, None when there is none."""
+    if folder.name.startswith("."):
+        return None
+    try:
+        text = (folder / MANIFEST).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    manifest = Manifest.from_json(text)
+    if set(manifest.key_parts) != _KEY_PARTS:
+        msg = f"its key has the parts {', '.join(manifest.key_parts)}, and not {', '.join(sorted(_KEY_PARTS))}"
+        raise ManifestError(msg)
+    return Run(folder, manifest)
+
+
+def _warn(chapter: str, passed_over: dict[str, str]) -> None:
+    """One warning for each reason, with the runs that it holds for."""
+    for reason in dict.fromkeys(passed_over.values()):
+        names = [name for name, why in passed_over.items() if why == reason]
+        shown = ", ".join(f"{chapter}/{name}" for name in names[:3]) + (", ..." if len(names) > 3 else "")
+        runs = "1 run was" if len(names) == 1 else f"{len(names)} runs were"
+        warnings.warn(f"{runs} passed over and left alone ({shown}): {reason}.", StoreWarning, stacklevel=4)
+
+
+def _take_place(folder: Path, place: Path) -> None:
+    """Move a folder to its place, moving away what is there; others may be doing the same."""
+    old = folder.with_name(f"{folder.name}-old")
+    for _ in range(_MOST_TRIES):
         try:
-            manifest = Manifest.model_validate_json(path.read_bytes())
-        except ValidationError:
-            return None  # written by another version: not ours to trust, not ours to delete
-        parts = {field.name for field in fields(RunKey)}
-        readable = manifest.schema_version == SCHEMA_VERSION and set(manifest.key_parts) == parts
-        return Run(folder, manifest) if readable else None
+            folder.rename(place)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            shutil.rmtree(old, ignore_errors=True)
+            return
+        shutil.rmtree(old, ignore_errors=True)
+        try:
+            place.rename(old)
+        except FileNotFoundError:
+            continue  # another process has moved it away
+    msg = f"{place} is written by others without a pause"
+    raise OSError(errno.EBUSY, msg)
+
+
+def _cannot_keep(chapter: str, folder: Path, error: OSError) -> StoreError:
+    msg = (
+        f"the run of {chapter} cannot be kept in {folder}: {error.strerror}. Nothing of it was kept. Make room, or "
+        "name another folder with BRAINALIGN_RUNS, and run it again; finished stages are not computed again."
+    )
+    return StoreError(msg)
+
+
+def _machine() -> str:
+    # Not its name: a folder that is left behind must not tell it. A shared disk is swept by many machines.
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]

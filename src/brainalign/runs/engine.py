@@ -1,0 +1,206 @@
+"""How papermill executes here: every cell timed and limited, the kernel's environment set, its memory watched."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import psutil
+from nbclient.exceptions import CellTimeoutError
+from nbformat import NotebookNode
+from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
+
+from brainalign.datasets.locations import project_root
+
+OnCell = Callable[[int, int], None]
+"""Called after every cell with the number of finished cells and of all cells."""
+
+
+class RunTimeoutError(RuntimeError):
+    """A run took longer than it may."""
+
+
+class CellWatch:
+    """Times and limits the cells of one run.
+
+    Parameters
+    ----------
+    cell_timeout, run_timeout : int, optional
+        Seconds after which a cell, or the whole run, is stopped.
+    on_cell : callable, optional
+        Progress, see `OnCell`.
+
+    Attributes
+    ----------
+    seconds : list of float
+        Time of every code cell so far. By a clock that only goes forward: papermill's own durations are differences
+        of dates, and a date can be set back.
+    """
+
+    def __init__(
+        self, cell_timeout: int | None = None, run_timeout: int | None = None, on_cell: OnCell | None = None
+    ) -> None:
+        self.seconds: list[float] = []
+        self._cell_timeout, self._run_timeout, self._on_cell = cell_timeout, run_timeout, on_cell
+        self._deadline = None if run_timeout is None else time.monotonic() + run_timeout
+        self._began = 0.0
+
+    def attach(self, manager: NotebookExecutionManager) -> None:
+        """Watch the cells that this manager of papermill starts and completes."""
+        start, complete, total = manager.cell_start, manager.cell_complete, len(manager.nb.cells)
+
+        def cell_start(cell: NotebookNode, cell_index: int | None = None, **rest: Any) -> None:
+            self._began = time.monotonic()
+            start(cell, cell_index, **rest)
+
+        def cell_complete(cell: NotebookNode, cell_index: int | None = None, **rest: Any) -> None:
+            if cell.cell_type == "code":
+                self.seconds.append(round(time.monotonic() - self._began, 3))
+            complete(cell, cell_index, **rest)
+            if self._on_cell and cell_index is not None:
+                self._on_cell(cell_index + 1, total)
+
+        manager.cell_start, manager.cell_complete = cell_start, cell_complete
+
+    def seconds_left(self, _: NotebookNode) -> float | None:
+        """Seconds that the next cell may take; None without a limit."""
+        limits: list[float] = [] if self._cell_timeout is None else [self._cell_timeout]
+        if self._deadline is not None:
+            limits.append(max(self._deadline - time.monotonic(), 0.001))  # nbclient takes 0 for no limit
+        return min(limits, default=None)
+
+    def explain(self, error: CellTimeoutError) -> Exception:
+        """The error to report: that of the cell, or that the whole run took too long."""
+        if self._deadline is None or time.monotonic() < self._deadline:
+            return error
+        msg = (
+            f"the run was stopped after {self._run_timeout} seconds, as asked. Give it more time; stages that were "
+            "finished are not computed again."
+        )
+        return RunTimeoutError(msg)
+
+
+class _Engine(NBClientEngine):
+    """papermill's own engine, which also has its cells watched."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: NotebookExecutionManager, kernel_name: str, *, watch: CellWatch, **options: Any
+    ) -> None:
+        """Execute under a watch."""
+        watch.attach(nb_man)
+        super().execute_managed_notebook(nb_man, kernel_name, timeout_func=watch.seconds_left, **options)
+
+
+papermill_engines.register("brainalign", _Engine)
+
+
+def execute_notebook(notebook: NotebookNode, changed: Mapping[str, Any], target: Path, watch: CellWatch) -> None:
+    """Execute a notebook in a new kernel, in the project's folder.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        What to execute.
+    changed : mapping
+        Parameters that differ from the cell; papermill writes them as literals into a cell of their own, so a page
+        shows exactly what was changed, and no value is ever read as code.
+    target : Path
+        Where the executed notebook goes, also when a cell raises.
+    watch : CellWatch
+        Limits and progress.
+
+    Raises
+    ------
+    PapermillExecutionError
+        When a cell raises.
+    CellTimeoutError, RunTimeoutError
+        When a cell, or the run, takes too long.
+    """
+    source = target.with_name("source.ipynb")
+    nbformat.write(notebook, source)
+    try:
+        papermill.execute_notebook(
+            *(_literal(path) for path in (source, target)),
+            parameters=dict(changed),
+            engine_name="brainalign",
+            kernel_name="python3",
+            progress_bar=False,
+            cwd=str(project_root()),
+            watch=watch,
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # a notice about TCP on every start
+        )
+    except CellTimeoutError as error:
+        raise watch.explain(error) from error
+    finally:
+        source.unlink()
+
+
+def _literal(path: Path) -> str:
+    # papermill fills {} in paths like a format string.
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+@contextmanager
+def kernel_environment(added: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables that a kernel started in the block gets; those of before come back.
+
+    Parameters
+    ----------
+    added : mapping of str to str
+        Variables on top of those that every run gets. These are read once, when Python or CUDA starts.
+    """
+    added = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8", **added}
+    before = {name: os.environ.get(name) for name in added}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class PeakMemory:
+    """Largest resident memory of this process's kernels while the block runs.
+
+    Parameters
+    ----------
+    every : float
+        Seconds between two looks.
+
+    Attributes
+    ----------
+    peak : int
+        Bytes.
+    """
+
+    def __init__(self, every: float = 0.1) -> None:
+        self.peak, self._every, self._stop = 0, every, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._every):
+            total = 0
+            for process in psutil.Process().children(recursive=True):
+                try:
+                    total += process.memory_info().rss
+                except psutil.Error:
+                    continue  # it ended between the list and the look
+            self.peak = max(self.peak, total)

@@ -1,0 +1,216 @@
+"""What runs will take, before anything is spent: how many, what has to be fetched, room on the disk, time."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from brainalign.datasets.catalogue import ChecksumError, MissingDataError, catalogue, kept_folder, state_of
+from brainalign.datasets.home import data_home
+from brainalign.runs.chapter import Chapter
+from brainalign.runs.errors import UsageError
+from brainalign.runs.grids import Grid
+from brainalign.runs.keys import compute_key
+from brainalign.runs.parameters import DEFAULT_PROFILE, ChapterParameters
+from brainalign.runs.store import Run, RunStore
+
+MOST_LOOKED_UP = 1000
+"""Of more runs, data and keys are looked up for this many; the others are assumed to be missing."""
+
+_MOST_EARLIER = 20  # enough for a median
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What some runs of a chapter will take.
+
+    Attributes
+    ----------
+    chapter, profile : str
+        What is planned.
+    n_runs, n_existing : int
+        All runs, and those that are in the store already.
+    downloads : mapping of str to int
+        Bytes to fetch, by the name of the data.
+    by_hand : list of str
+        Data that has to be obtained by hand first.
+    seconds, run_bytes : float or None
+        Median time and size of earlier runs; None when there is none.
+    n_earlier : int
+        Number of earlier runs that these medians are of.
+    """
+
+    chapter: str
+    profile: str
+    n_runs: int
+    n_existing: int
+    downloads: Mapping[str, int]
+    by_hand: list[str]
+    seconds: float | None
+    run_bytes: float | None
+    n_earlier: int
+
+    @property
+    def n_missing(self) -> int:
+        """Number of runs that have to be executed."""
+        return self.n_runs - self.n_existing
+
+    @property
+    def download_bytes(self) -> int:
+        """Bytes to fetch in all."""
+        return sum(self.downloads.values())
+
+    @property
+    def store_bytes(self) -> int:
+        """Bytes that the runs will take in the store; 0 when nothing is known of earlier ones."""
+        return round(self.n_missing * (self.run_bytes or 0))
+
+    def total_seconds(self, n_workers: int = 1) -> float | None:
+        """Estimated time of all missing runs, with so many at a time; None without an earlier run."""
+        if self.seconds is None:
+            return None
+        return self.seconds * -(-self.n_missing // n_workers)  # rounded up: the last round is as long as any
+
+
+def plan_run(
+    chapter: Chapter,
+    values: Mapping[str, Any] | None = None,
+    *,
+    profile: str = DEFAULT_PROFILE,
+    store: RunStore | None = None,
+) -> Plan:
+    """What one run will take.
+
+    Parameters
+    ----------
+    chapter : Chapter
+        What to run.
+    values : mapping, optional
+        Parameters on top of the profile.
+    profile : str
+        Named set of parameters.
+    store : RunStore, optional
+        Where runs are kept.
+
+    Raises
+    ------
+    UsageError
+        For a parameter or a profile that does not exist, or a value that is not allowed.
+    """
+    parameters = chapter.parameters.from_values(chapter.name, values or {}, profile=profile)
+    store = store or RunStore()
+    return _plan(chapter, profile, [parameters], 1, _count_existing(chapter, [parameters], store), store)
+
+
+def plan_sweep(chapter: Chapter, grid: Grid, *, n_existing: int | None = None, store: RunStore | None = None) -> Plan:
+    """What a sweep will take; its runs are counted without being written out.
+
+    Parameters
+    ----------
+    chapter : Chapter
+        What to run.
+    grid : Grid
+        With which parameters.
+    n_existing : int, optional
+        Number of runs that are in the store already; by default it is looked up.
+    store : RunStore, optional
+        Where runs are kept.
+
+    Raises
+    ------
+    UsageError
+        See `plan_run`; values beyond the first `MOST_LOOKED_UP` runs are checked when the sweep starts.
+    """
+    grid.check(chapter)
+    looked_up, store = [grid.validated(chapter, values) for values in islice(grid, MOST_LOOKED_UP)], store or RunStore()
+    if n_existing is None:
+        n_existing = _count_existing(chapter, looked_up, store)
+    return _plan(chapter, grid.profile, looked_up, grid.n_runs, n_existing, store)
+
+
+def check_room(plans: Iterable[Plan], store: RunStore | None = None) -> None:
+    """Refuse to start what the disks have no room for.
+
+    Parameters
+    ----------
+    plans : iterable of Plan
+        What is about to be started.
+    store : RunStore, optional
+        Where runs are kept.
+
+    Raises
+    ------
+    UsageError
+        With the folder, what is needed and what is free.
+    """
+    plans, store = list(plans), store or RunStore()
+    downloads = {name: size for plan in plans for name, size in plan.downloads.items()}
+    needs: dict[int, tuple[Path, int]] = {}
+    for folder, size in (
+        (data_home(), sum(downloads.values())),
+        (store.folder, sum(plan.store_bytes for plan in plans)),
+    ):
+        place = next(path for path in (folder, *folder.parents) if path.exists())
+        disk = place.stat().st_dev
+        needs[disk] = (place, needs.get(disk, (place, 0))[1] + size)
+    for place, needed in needs.values():
+        free = shutil.disk_usage(place).free
+        if needed > free:
+            msg = (
+                f"{needed / 1e6:,.1f} MB are needed, and the disk of {place} has room for {free / 1e6:,.1f} MB. "
+                "Make room, or let BRAINALIGN_HOME (data) and BRAINALIGN_RUNS (runs) name folders on another disk."
+            )
+            raise UsageError(msg)
+
+
+def _plan(
+    chapter: Chapter,
+    profile: str,
+    parameters: Sequence[ChapterParameters],
+    n_runs: int,
+    n_existing: int,
+    store: RunStore,
+) -> Plan:
+    references = dict.fromkeys(reference for one in parameters for reference in one.data())
+    catalogued = [reference for reference in references if reference in catalogue()]
+    downloads = {name: size for name in catalogued if (size := _bytes_to_fetch(name))}
+    good = store.good_runs(chapter.name)
+    earlier = ([run for run in good if run.manifest.profile == profile] or good)[:_MOST_EARLIER]
+    return Plan(
+        chapter=chapter.name,
+        profile=profile,
+        n_runs=n_runs,
+        n_existing=n_existing,
+        downloads=downloads,
+        by_hand=[name for name in catalogued if state_of(name) == "by hand"],
+        seconds=median(run.manifest.seconds for run in earlier) if earlier else None,
+        run_bytes=median(_size(run) for run in earlier) if earlier else None,
+        n_earlier=len(earlier),
+    )
+
+
+def _count_existing(chapter: Chapter, parameters: Iterable[ChapterParameters], store: RunStore) -> int:
+    n_existing = 0
+    for one in parameters:
+        try:
+            n_existing += store.find(chapter.name, compute_key(chapter, one)) is not None
+        except (MissingDataError, ChecksumError):
+            continue  # its data is not here, so nothing is known of its key
+    return n_existing
+
+
+def _bytes_to_fetch(name: str) -> int:
+    record = catalogue()[name]
+    if record.url is None:
+        return 0
+    missing = (file for file in record.files if not (kept_folder(record.url, [file.path]) / file.path).is_file())
+    return sum(file.bytes for file in missing)
+
+
+def _size(run: Run) -> int:
+    return sum(path.stat().st_size for path in run.folder.rglob("*") if path.is_file())
