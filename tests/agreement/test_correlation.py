@@ -13,6 +13,7 @@ from brainalign.agreement import (
     bootstrap_correlations,
     correlations,
     permuted_mean_correlations,
+    rank_correlation,
     simulate_scores,
 )
 
@@ -163,3 +164,38 @@ def test_what_is_not_possible_is_refused():
         correlations(table, min_models=2)
     with pytest.raises(ValueError, match="at least 3 families or models, got 10 and 2"):
         bootstrap_correlations(table, n_draws=10, generator=np.random.default_rng(0), by_family=True)
+
+
+def test_groups_with_the_same_gaps_take_the_short_way_and_come_out_the_same():
+    values = ragged(n_models=40, n_metrics=30)
+    values = np.nan_to_num(values, nan=0.3)
+    values[:6, :12] = np.nan
+    values[4:9, 12:25] = np.nan
+    values[11, 27] = values[12, 28] = np.nan  # gaps of their own: pair by pair
+    values[:, 3] = np.where(np.isnan(values[:, 3]), np.nan, 5.0)
+    weights = np.random.default_rng(0).multinomial(40, np.full(40, 1 / 40), size=150).T.astype(float)
+    rows, columns = np.triu_indices(30, k=1)
+    every_pair = rank_correlation._by_pairs(values, weights, rows, columns)
+    assert_allclose(rank_correlation.rank_correlations(values, weights), every_pair, atol=EXACT)
+    assert np.isnan(every_pair).any()
+
+
+def test_only_pairs_that_share_no_gaps_are_left_to_the_long_way(monkeypatch):
+    seen = []
+    long_way = rank_correlation._by_pairs
+    monkeypatch.setattr(rank_correlation, "_by_pairs", lambda *given: seen.append(len(given[2])) or long_way(*given))
+    values = np.random.default_rng(0).normal(size=(20, 30))
+    correlations(table_of(values))
+    assert seen == []
+    values[0, 0] = np.nan
+    correlations(table_of(values))
+    assert seen == [29]
+
+
+def test_ranks_of_many_heavy_models_stay_exact_in_single_precision():
+    values = np.random.default_rng(0).normal(size=(30, 2))
+    values[0, 0] = np.nan
+    weights = np.random.default_rng(1).integers(1, 2000, size=(30, 3)).astype(float)
+    drawn = rank_correlation.rank_correlations(values, weights)
+    rows = np.repeat(np.arange(1, 30), weights[1:, 2].astype(int))
+    assert_allclose(drawn[0, 2], stats.spearmanr(*values[rows].T).statistic, atol=EXACT)

@@ -8,11 +8,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 from brainalign.agreement import (
+    Correlations,
     ScoreTable,
     cluster_metrics,
     consistency,
     correlations,
     disattenuated,
+    mean_by_group,
     reliability,
     simulate_scores,
 )
@@ -107,3 +109,16 @@ def test_repeats_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="no reliability of 'y'"):
         disattenuated(correlations(table), pd.Series({"x": 0.5}))
     assert np.isnan(disattenuated(correlations(table), pd.Series({"x": 0.5, "y": -0.1})).loc["x", "y"])
+
+
+def test_means_by_group_leave_out_what_a_metric_has_with_itself_and_what_is_not_defined():
+    matrix = pd.DataFrame(np.eye(4), list("abcd"), list("abcd"))
+    for (first, second), r in {"ab": 0.5, "ac": 0.1, "bc": 0.3, "ad": np.nan, "bd": -0.2, "cd": 0.7}.items():
+        matrix.loc[first, second] = matrix.loc[second, first] = r
+    found = Correlations(matrix, matrix.notna().astype(int), "spearman")
+    groups = pd.Series({"a": "x", "b": "x", "c": "y", "d": "z"})
+    means = mean_by_group(found, groups)
+    expected = pd.DataFrame([[0.5, 0.2, -0.2], [0.2, np.nan, 0.7], [-0.2, 0.7, np.nan]], list("xyz"), list("xyz"))
+    pd.testing.assert_frame_equal(means, expected)
+    with pytest.raises(ValueError, match="no group of 'd'"):
+        mean_by_group(found, groups.drop("d"))

@@ -35,7 +35,14 @@ from brainalign.agreement.odd_one_out import (
 from brainalign.agreement.ranking import RankStability, rank_stability
 from brainalign.agreement.score_table import ScoreTable
 from brainalign.agreement.simulation import PlantedTable, simulate_scores
-from brainalign.agreement.structure import Clustering, cluster_metrics, consistency, disattenuated, reliability
+from brainalign.agreement.structure import (
+    Clustering,
+    cluster_metrics,
+    consistency,
+    disattenuated,
+    mean_by_group,
+    reliability,
+)
 
 __all__ = [
     "AGGREGATES",
@@ -57,6 +64,7 @@ __all__ = [
     "error_consistency_spread",
     "explained_by_category",
     "explained_from_spread",
+    "mean_by_group",
     "odd_one_out",
     "odd_one_out_accuracy",
     "odd_one_out_ceiling",

@@ -5,17 +5,16 @@ Arrays are numpy arrays of double precision.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numba import get_num_threads, njit
 from numpy.typing import NDArray
 from scipy import stats
 
+from brainalign.agreement.rank_correlation import rank_correlations
 from brainalign.agreement.score_table import FEWEST_MODELS, ScoreTable
 
 __all__ = [
@@ -30,9 +29,6 @@ __all__ = [
 
 METHODS = ("spearman", "pearson")
 Method = Literal["spearman", "pearson"]
-
-_DRAWS_AT_ONCE = 64
-"""Resamples handled side by side: enough for vector registers, few enough for the fast memory of a core."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,8 +190,10 @@ def bootstrap_correlations(
 
     Notes
     -----
-    A model drawn twice counts twice, as two tied models; all ranks are taken anew in every resample. With few families
-    the interval is rough, and a resample may hold a single family.
+    A model drawn twice counts twice, as two tied models; all ranks are taken anew in every resample, among the models
+    that have both scores. Nothing is approximated. Metrics that the same models have are ranked once a resample, and
+    all their correlations are one matrix product; where gaps differ from metric to metric, every pair is ranked on its
+    own. With few families the interval is rough, and a resample may hold a single family.
     """
     table = table.leaves()
     families = pd.factorize(table.families)[0] if by_family else np.arange(len(table.scores))
@@ -268,10 +266,8 @@ def _correlations_of_draws(
         msg = f"min_models must be {FEWEST_MODELS} or more, got {min_models}: two models correlate at 1 or -1."
         raise ValueError(msg)
     rows, columns = np.triu_indices(values.shape[1], k=1)
-    if method == "pearson":
-        found = _pearson(values, weights)[:, rows, columns].T
-    else:
-        found = _spearman(values, weights, rows, columns)
+    is_pearson = method == "pearson"
+    found = _pearson(values, weights)[:, rows, columns].T if is_pearson else rank_correlations(values, weights)
     present = (~np.isnan(values)).astype(float)
     found[(present.T @ present)[rows, columns] < min_models] = np.nan
     return found
@@ -299,121 +295,3 @@ def _pearson(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArr
             r = np.where(varies & varies.T, covariance / np.sqrt(variance * variance.T), np.nan)
         found[draw] = np.clip(r, -1, 1)
     return found
-
-
-def _spearman(
-    values: NDArray[np.float64], weights: NDArray[np.float64], rows: NDArray[np.int64], columns: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    order = np.argsort(values, axis=0, kind="stable").T.copy()  # missing ones come last
-    by_column = values.T.copy()
-    blocks = [weights[:, start : start + _DRAWS_AT_ONCE].copy() for start in range(0, weights.shape[1], _DRAWS_AT_ONCE)]
-    with ThreadPoolExecutor(get_num_threads()) as pool:
-        found = pool.map(lambda block: _correlate_ranks(by_column, order, block, rows, columns), blocks)
-    return np.hstack(list(found))
-
-
-@njit(cache=True, nogil=True)
-def _correlate_ranks(
-    values: np.ndarray, order: np.ndarray, weights: np.ndarray, rows: np.ndarray, columns: np.ndarray
-) -> np.ndarray:
-    """Spearman correlation of pairs of columns; a model of weight w stands for w tied models."""
-    out = np.empty((rows.size, weights.shape[1]))
-    for pair in range(rows.size):
-        first, second = values[rows[pair]], values[columns[pair]]
-        of_first = _in_both(order[rows[pair]], second, first)
-        of_second = _in_both(order[columns[pair]], first, second)
-        half = np.zeros(weights.shape[1])
-        for model in of_first:
-            of_model = weights[model]
-            for draw in range(half.size):
-                half[draw] += of_model[draw] / 2
-        ranks = np.empty(weights.shape)
-        cubes_x = _centered_ranks(first, of_first, weights, half, ranks)
-        xy, cubes_y = _sum_of_products(second, of_second, weights, ranks)
-        for draw in range(half.size):
-            # The squared ranks of n models, g of them tied, sum to (n^3 - g^3) / 12 about their mean.
-            cube = 8 * half[draw] ** 3
-            spread = np.sqrt((cube - cubes_x[draw]) * (cube - cubes_y[draw])) / 12
-            out[pair, draw] = xy[draw] / spread if spread > 0 else np.nan
-    return out
-
-
-@njit(cache=True)
-def _in_both(order: np.ndarray, other: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Models that have both scores, from the lowest to the highest of their own."""
-    kept = np.empty(order.size, np.int64)
-    n_kept = 0
-    for model in order:
-        if not np.isnan(other[model]) and not np.isnan(own[model]):
-            kept[n_kept] = model
-            n_kept += 1
-    return kept[:n_kept]
-
-
-@njit(cache=True, fastmath={"contract"})
-def _centered_ranks(
-    values: np.ndarray, models: np.ndarray, weights: np.ndarray, half: np.ndarray, ranks: np.ndarray
-) -> np.ndarray:
-    """Write ranks less their mean; return the sums of the cubes of the numbers of tied models."""
-    below, cubes, tied = -half, np.zeros(half.size), np.empty(half.size)
-    start = 0
-    while start < models.size:
-        stop = _end_of_ties(values, models, start)
-        if stop > start + 1:
-            tied[:] = weights[models[start]]
-            for place in range(start + 1, stop):
-                of_model = weights[models[place]]
-                for draw in range(tied.size):
-                    tied[draw] += of_model[draw]
-        of_group, rank = (tied if stop > start + 1 else weights[models[start]]), ranks[models[start]]
-        for draw in range(tied.size):
-            weight = of_group[draw]
-            rank[draw] = below[draw] + weight / 2
-            below[draw] += weight
-            cubes[draw] += weight * weight * weight
-        for place in range(start + 1, stop):
-            ranks[models[place]] = rank
-        start = stop
-    return cubes
-
-
-@njit(cache=True, fastmath={"contract"})
-def _sum_of_products(
-    values: np.ndarray, models: np.ndarray, weights: np.ndarray, ranks: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of the products of both ranks, where the other ranks are centered, and the cubes as above."""
-    width = weights.shape[1]
-    below, cubes, total = np.zeros(width), np.zeros(width), np.zeros(width)
-    tied, summed = np.empty(width), np.empty(width)
-    start = 0
-    while start < models.size:
-        stop = _end_of_ties(values, models, start)
-        of_model, rank = weights[models[start]], ranks[models[start]]
-        if stop == start + 1:  # the same as below, without detours
-            for draw in range(width):
-                weight = of_model[draw]
-                total[draw] += (below[draw] + weight / 2) * (weight * rank[draw])
-                below[draw] += weight
-                cubes[draw] += weight * weight * weight
-        else:
-            tied[:] = 0
-            summed[:] = 0
-            for place in range(start, stop):
-                of_model, rank = weights[models[place]], ranks[models[place]]
-                for draw in range(width):
-                    tied[draw] += of_model[draw]
-                    summed[draw] += of_model[draw] * rank[draw]
-            for draw in range(width):
-                total[draw] += (below[draw] + tied[draw] / 2) * summed[draw]
-                below[draw] += tied[draw]
-                cubes[draw] += tied[draw] * tied[draw] * tied[draw]
-        start = stop
-    return total, cubes
-
-
-@njit(cache=True)
-def _end_of_ties(values: np.ndarray, models: np.ndarray, start: int) -> int:
-    stop = start + 1
-    while stop < models.size and values[models[stop]] == values[models[start]]:
-        stop += 1
-    return stop

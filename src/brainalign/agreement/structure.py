@@ -13,7 +13,7 @@ from scipy.spatial.distance import squareform
 from brainalign.agreement.correlation import Correlations, Method
 from brainalign.agreement.score_table import ScoreTable
 
-__all__ = ["Clustering", "cluster_metrics", "consistency", "disattenuated", "reliability"]
+__all__ = ["Clustering", "cluster_metrics", "consistency", "disattenuated", "mean_by_group", "reliability"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +65,41 @@ def cluster_metrics(found: Correlations, *, n_clusters: int) -> Clustering:
     linkage = hierarchy.linkage(squareform(distances, checks=False), method="average")
     labels = hierarchy.fcluster(linkage, n_clusters, criterion="maxclust")
     return Clustering(linkage, pd.Series(labels, index=found.matrix.index, name="cluster"))
+
+
+def mean_by_group(found: Correlations, groups: pd.Series) -> pd.DataFrame:
+    """Mean correlation of two different metrics of one group, and of one metric of one group with one of another.
+
+    Parameters
+    ----------
+    found : Correlations
+    groups : Series
+        Group of every metric, by its name.
+
+    Returns
+    -------
+    DataFrame of shape (n_groups, n_groups)
+        In [-1, 1]; groups in the order in which they first come. NaN where no correlation is defined, as for a group of
+        one metric with itself.
+
+    Raises
+    ------
+    ValueError
+        When a metric has no group.
+    """
+    of_metrics = groups.reindex(found.matrix.index)
+    if of_metrics.isna().any():
+        msg = f"groups names no group of '{of_metrics.index[of_metrics.isna()][0]}'; give one for every metric."
+        raise ValueError(msg)
+    others = found.matrix.mask(np.eye(len(found.matrix), dtype=bool)).to_numpy()
+    names = list(dict.fromkeys(of_metrics))
+    members = {name: np.flatnonzero(of_metrics == name) for name in names}
+    means = pd.DataFrame(index=names, columns=names, dtype=float)
+    for first in names:
+        for second in names:
+            block = others[np.ix_(members[first], members[second])]
+            means.loc[first, second] = block[~np.isnan(block)].mean() if not np.isnan(block).all() else np.nan
+    return means
 
 
 def consistency(table: ScoreTable, method: Method = "spearman") -> pd.Series:
