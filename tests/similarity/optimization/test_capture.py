@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 import torch
 from scipy.interpolate import interp1d
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 from torch.testing import assert_close
 
-from brainalign.similarity.optimization import CapturedComponents, capture_scores, principal_variances
+from brainalign.similarity import linear_cka
+from brainalign.similarity.optimization import (
+    CapturedComponents,
+    capture_scores,
+    principal_components,
+    principal_variances,
+)
 from tests.similarity.properties import normal
 
 
@@ -46,6 +53,29 @@ def test_variances_are_shares_from_the_largest_on():
     expected = np.sort(np.linalg.eigvalsh(np.cov(X.numpy().T)))[::-1]
     assert_close(principal_variances(X), torch.from_numpy(expected / expected.sum()))
     assert_close(CapturedComponents(X).variances, principal_variances(X))
+
+
+def test_principal_components_are_those_of_a_reference_implementation():
+    X = normal(30, 6) * torch.tensor([1.0, 4.0, 2.0, 3.0, 0.5, 0.1], dtype=torch.float64)
+    expected = torch.from_numpy(PCA(3).fit_transform(X.numpy()))
+    found = principal_components(X, 3)
+    assert_close(found.abs(), expected.abs())
+    assert_close(found.T @ found, torch.diag(found.square().sum(dim=0)), rtol=0, atol=1e-10)
+    assert_close(principal_components(torch.stack([-X, X]), 3)[1], found)
+
+
+def test_all_principal_components_are_the_data_rotated():
+    X, Y = normal(8, 12), normal(8, 3, seed=1)
+    found = principal_components(X, 7)
+    assert_close(linear_cka(found, Y), linear_cka(X, Y))
+    assert_close(principal_variances(found), principal_variances(X)[:7])
+
+
+@pytest.mark.parametrize(("shape", "given", "most"), [((8, 12), 8, 7), ((20, 3), 4, 3), ((20, 3), 0, 3)])
+def test_components_that_the_data_do_not_have_are_refused(shape, given, most):
+    message = f"{shape[0]} samples of {shape[1]} features have {most} components: got n_components = {given}. Give 1 to"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        principal_components(normal(*shape), given)
 
 
 def test_capture_score_is_the_interpolated_crossing_of_the_half_way_mark():

@@ -14,6 +14,9 @@ from brainalign.similarity.optimization import (
     climb,
     compare_climbs,
     decoding_accuracy,
+    needed_scores,
+    principal_components,
+    principal_variances,
     score_towards,
     summarize_climbs,
 )
@@ -94,6 +97,54 @@ def test_tables_of_different_climbs_are_refused():
     captures = pd.DataFrame({"measure": ["b"], "component": [0], "variance": [1.0], "score": [0.2]})
     with pytest.raises(ValueError, match=r"the tables hold different measures: a and b\. Give both of the same climbs"):
         summarize_climbs(steps, captures)
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.5, 0.3), (0.6, 0.3), (0.61, 0.7), (0.9, 0.7), (0.95, np.nan), (1.0, np.nan)]
+)
+def test_needed_score_is_the_last_capture_among_components_that_hold_the_share(share, expected):
+    """Not the capture of the weakest of them: the second of three can come after the third."""
+    captures = pd.DataFrame(
+        {
+            "measure": "m",
+            "start": 0,
+            "component": [1, 0, 2, 3],
+            "variance": [0.2, 0.6, 0.1, 0.1],
+            "score": [0.7, 0.3, 0.5, np.nan],
+        }
+    )
+    found = needed_scores(captures, share=share)
+    assert found.columns.tolist() == ["measure", "start", "score"]
+    assert_allclose(found["score"], [expected])
+
+
+def test_needed_scores_are_told_apart_by_measure_and_start(steep):
+    tables = compare_climbs(steep, normal(2, 60, 5, seed=1), MEASURES)
+    found = needed_scores(tables.captures).set_index(["measure", "start"])["score"]
+    assert_array_equal(found.index.tolist(), [(m, s) for m in MEASURES for s in range(2)])
+    first = tables.captures.set_index(["measure", "start", "component"])["score"].xs(0, level="component")
+    assert (found >= first.reindex(found.index)).all()
+
+
+@pytest.mark.parametrize("share", [0, -0.1, 1.1, float("nan")])
+def test_a_share_out_of_its_range_is_refused(share):
+    with pytest.raises(ValueError, match=r"share = .* of the variance is not possible; give a number above 0"):
+        needed_scores(pd.DataFrame(), share=share)
+
+
+def test_components_are_captured_as_those_of_random_data_with_the_same_spectrum():
+    """Scores that ignore rotations see the spectrum of a reference and no more; a reference with clusters stands in."""
+    labels = np.eye(4)[np.repeat(range(4), 15)]
+    X = principal_components(torch.from_numpy(labels @ np.diag([6.0, 4, 3, 2])) @ normal(4, 12) + normal(60, 12) / 2, 8)
+    spectrum, rng = principal_variances(X).numpy(), np.random.default_rng(0)
+    null = torch.tensor(np.stack([surrogate_with_spectrum(spectrum, n_samples=60, rng=rng) for _ in range(8)]))
+    starts = normal(8, 60, 8, seed=2)
+    own, other = (
+        compare_climbs(reference, starts, ["angular_procrustes"]).captures.groupby("component")["score"].mean()
+        for reference in (X, null)
+    )
+    assert_allclose(own, other, atol=0.06)
+    assert own.iloc[-1] - own.iloc[0] > 0.3  # so that agreement says something
 
 
 def test_accuracy_is_that_of_the_data_which_first_reach_a_level():

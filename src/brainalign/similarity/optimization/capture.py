@@ -10,7 +10,7 @@ from torch import Tensor
 
 from brainalign.arrays import center_columns, check_representation
 
-__all__ = ["CapturedComponents", "capture_scores", "principal_variances"]
+__all__ = ["CapturedComponents", "capture_scores", "principal_components", "principal_variances"]
 
 _NAME = "component capture"
 
@@ -104,6 +104,45 @@ def principal_variances(X: Tensor) -> Tensor:
     check_representation(X, name="X", measure="principal_variances")
     squares = torch.linalg.svdvals(center_columns(X)).square()
     return squares / squares.sum(dim=-1, keepdim=True)
+
+
+def principal_components(X: Tensor, n_components: int) -> Tensor:
+    """The data along their principal components of most variance, which no other so few coordinates keep closer.
+
+    Parameters
+    ----------
+    X : Tensor of shape (..., n_samples, n_features)
+        Representation.
+    n_components : int
+        How many coordinates are kept, from 1 to the smaller of n_samples - 1 and n_features.
+
+    Returns
+    -------
+    Tensor of shape (..., n_samples, n_components)
+        Centered and uncorrelated, from the largest variance on; the sign of each is arbitrary.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What `brainalign.arrays.check_representation` refuses, and a number of components that the data do not have.
+
+    Examples
+    --------
+    >>> X = torch.tensor([[3.0, 1.0], [3.0, -1.0], [-3.0, 1.0], [-3.0, -1.0]])
+    >>> principal_components(X, 1).abs().round(decimals=3).squeeze()
+    tensor([3., 3., 3., 3.])
+    """
+    check_representation(X, name="X", measure="principal_components")
+    n_samples, n_features = X.shape[-2:]
+    most = min(n_samples - 1, n_features)
+    if not 1 <= n_components <= most:
+        msg = (
+            f"principal_components: {n_samples} samples of {n_features} features have {most} components: got "
+            f"n_components = {n_components}. Give 1 to {most}, or more samples."
+        )
+        raise ValueError(msg)
+    U, s, _ = torch.linalg.svd(center_columns(X), full_matrices=False)
+    return (U * s.unsqueeze(-2))[..., :n_components]
 
 
 def capture_scores(scores: Tensor, explained: Tensor) -> Tensor:

@@ -19,10 +19,12 @@ from brainalign.similarity.optimization.capture import CapturedComponents, captu
 from brainalign.similarity.optimization.decoding import decoding_accuracy
 from brainalign.similarity.optimization.objectives import score_towards
 
-__all__ = ["ClimbTables", "accuracy_at_scores", "compare_climbs", "summarize_climbs"]
+__all__ = ["ClimbTables", "accuracy_at_scores", "compare_climbs", "needed_scores", "summarize_climbs"]
 
 RARE = {"below 1 %": 0.01, "below 0.1 %": 0.001}
 """Names of the first components with less than these shares of the variance."""
+
+_ROUNDING = 1e-6  # of sums of shares in single precision
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,43 @@ def summarize_climbs(steps: pd.DataFrame, captures: pd.DataFrame) -> pd.DataFram
         values["never captured"] = found["score"].isna().sum()
         rows += [(measure, start, name, float(value)) for name, value in values.items()]
     return pd.DataFrame(rows, columns=["measure", "start", "quantity", "value"])
+
+
+def needed_scores(captures: pd.DataFrame, *, share: float = 0.9) -> pd.DataFrame:
+    """Score at which all of the strongest components that together hold a share of the variance are captured.
+
+    Parameters
+    ----------
+    captures : DataFrame
+        As in `ClimbTables`.
+    share : float
+        Of the variance, above 0 and at most 1. The components are counted from the strongest on, up to the one with
+        which the share is reached.
+
+    Returns
+    -------
+    DataFrame with columns ``measure``, ``start``, ``score``
+        The last capture of these components; NaN where one of them is never captured.
+
+    Raises
+    ------
+    ValueError
+        For a share out of its range.
+
+    Notes
+    -----
+    A summary of ours, not of the study.
+    """
+    if not 0 < share <= 1:
+        msg = f"share = {share} of the variance is not possible; give a number above 0 and up to 1."
+        raise ValueError(msg)
+    rows = []
+    for (measure, start), found in captures.groupby(["measure", "start"], sort=False):
+        ordered = found.sort_values("component")
+        before = ordered["variance"].cumsum() - ordered["variance"]
+        needed = ordered["score"][before < share - _ROUNDING]
+        rows.append((measure, start, needed.max(skipna=False)))
+    return pd.DataFrame(rows, columns=["measure", "start", "score"])
 
 
 def accuracy_at_scores(way: Climb, labels: ArrayLike, levels: Sequence[float], *, seed: int) -> list[float]:
