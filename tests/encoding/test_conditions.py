@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainalign.encoding import correlation_scores, delay, leave_one_run_out
-from brainalign.encoding.conditions import condition_test, indicate_conditions
+from brainalign.encoding.conditions import condition_means, condition_test, indicate_conditions
 
 CONDITIONS = ("face", "house", "shoe", "cat")
 N_RUNS, BLOCK = 6, 4
@@ -52,6 +52,22 @@ def test_indicators_follow_the_order_of_the_conditions(design):
     found = indicate_conditions(labels, CONDITIONS)
     assert_array_equal(found[:, 2], labels == "shoe")
     assert_array_equal(found.sum(axis=1), labels != "rest")
+
+
+def test_means_are_those_of_the_volumes_of_each_run_and_condition(design, rng):
+    labels, runs = design
+    Y = noise(rng, labels, 2)
+    found = condition_means(Y, labels, runs, conditions=CONDITIONS)
+    for run, condition in np.ndindex(N_RUNS, len(CONDITIONS)):
+        own = (runs == run) & (labels == CONDITIONS[condition])
+        assert_allclose(found[run, condition], Y[own].mean(axis=0))
+
+
+def test_a_run_without_a_condition_is_refused(design, rng):
+    labels, runs = design
+    some = ~((runs == 2) & (labels == "shoe"))
+    with pytest.raises(ValueError, match=r"run 2 \(from 0\) has no volume of 'shoe'"):
+        condition_means(noise(rng, labels, 2)[some], labels[some], runs[some], conditions=CONDITIONS)
 
 
 @pytest.mark.parametrize("delays", [(0,), (0, 2)])
@@ -126,7 +142,7 @@ def test_numbers_out_of_range_are_refused(design, rng, changed, text):
 def test_one_run_and_a_target_that_varies_in_no_run_are_refused(design, rng):
     labels, runs = design
     options = {"conditions": CONDITIONS, "n_draws": 5, "generator": rng}
-    with pytest.raises(ValueError, match="got 1, 4, 100.0 and 5"):
+    with pytest.raises(ValueError, match=r"got 1, 4, 100\.0 and 5"):
         condition_test(noise(rng, labels, 2), labels, np.zeros_like(runs), **options)
     Y = np.column_stack([noise(rng, labels, 1), runs])
     with pytest.raises(ValueError, match="target 1 varies in no run"):

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
 
 from brainalign.datasets import GROUPS, NETWORKS, PARCELS, load_hcp_connectome
 from brainalign.datasets.catalogue import locate
-from brainalign.topology import METRICS
+from brainalign.topology import METRICS, graph_metrics, network_profiles
 from brainalign.topology.icns import icn_graph, icn_profiles
 
 # The order of sums, magnified by the rescaling.
@@ -174,3 +174,30 @@ def test_what_is_no_connectivity_is_refused_with_its_numbers(connectivity, messa
 def test_an_unknown_choice_is_refused(choice, message):
     with pytest.raises(ValueError, match=message):
         icn_profiles(**choice)
+
+
+def blocks_of_parcels():
+    """Connectivity of three networks of 4, 3 and 5 parcels."""
+    rng = np.random.default_rng(0)
+    matrix = rng.uniform(-0.2, 0.9, size=(12, 12))
+    return (matrix + matrix.T) / 2, np.repeat(["b", "a", "c"], [4, 3, 5])
+
+
+def test_profiles_of_any_labelled_connectivity():
+    matrix, names = blocks_of_parcels()
+    profiles = network_profiles(matrix, names)
+    assert list(profiles.index) == ["b", "a", "c"]
+    alone = graph_metrics(icn_graph(matrix[4:7, 4:7]))
+    assert_allclose(profiles.loc["a"], [alone[name] for name in METRICS])
+    order = np.random.default_rng(1).permutation(12)
+    moved = network_profiles(matrix[np.ix_(order, order)], names[order])
+    assert_allclose(moved.loc[profiles.index], profiles, atol=1e-10)
+
+
+def test_a_network_of_two_parcels_is_refused_by_name():
+    matrix, names = blocks_of_parcels()
+    names = np.where(np.arange(12) == 4, "b", names)
+    with pytest.raises(ValueError, match="network 'a' has 2 parcels; a graph needs at least 3"):
+        network_profiles(matrix, names)
+    with pytest.raises(ValueError, match=r"one network a parcel: got \(12, 12\) and \(3,\)"):
+        network_profiles(matrix, ["a", "b", "c"])

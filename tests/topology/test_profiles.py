@@ -158,3 +158,18 @@ def test_icns_of_another_shape_are_refused(shape):
     message = rf"icns must have shape \(n_networks, 5\): got {(*shape, 5)}\.".replace("got (", r"got \(")
     with pytest.raises(ValueError, match=message.replace(")\\.", r"\)\.")):
         icn_similarity(FRAME, random_profiles(*shape))
+
+
+def test_a_metric_can_be_left_out():
+    profiles, icns = np.random.default_rng(0).uniform(0, 3, size=(9, 5)), icn_profiles().to_numpy()
+    kept = [0, 1, 3, 4]
+    expected = [[np.corrcoef(p[kept], icn[kept])[0, 1] for icn in icns] for p in profiles]
+    names = [METRICS[i] for i in kept]
+    assert_allclose(icn_similarity(profiles, icns, metrics=names), expected, atol=1e-12)
+    assert_allclose(icn_similarity(profiles, icns, metrics=names[::-1]), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("metrics", [METRICS[:2], [METRICS[0]] * 3, [*METRICS[:3], "degree"]])
+def test_too_few_or_unknown_metrics_are_refused(metrics):
+    with pytest.raises(ValueError, match="give at least 3 different ones of clustering"):
+        icn_similarity(np.arange(5.0), icn_profiles(), metrics=metrics)

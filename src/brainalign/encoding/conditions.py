@@ -14,7 +14,7 @@ from brainalign.encoding.scoring import center_runs
 from brainalign.encoding.shifts import share_at_least
 from brainalign.encoding.significance import benjamini_hochberg
 
-__all__ = ["ConditionTest", "condition_test", "indicate_conditions"]
+__all__ = ["ConditionTest", "condition_means", "condition_test", "indicate_conditions"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,50 @@ def indicate_conditions(labels: ArrayLike, conditions: Sequence[str]) -> NDArray
         )
         raise ValueError(msg)
     return (labels[:, None] == np.array(conditions)).astype(float)
+
+
+def condition_means(
+    values: ArrayLike, labels: ArrayLike, runs: ArrayLike, *, conditions: Sequence[str]
+) -> NDArray[np.float64]:
+    """Mean of every condition in every run: repeats of the same few stimuli, whatever order they came in.
+
+    Parameters
+    ----------
+    values : array_like of shape (n_samples, n_targets)
+        Responses, or predictions of them.
+    labels : array_like of shape (n_samples,)
+        See `indicate_conditions`.
+    runs : array_like of shape (n_samples,)
+        Run of every sample.
+    conditions : sequence of str
+        All of them in every run.
+
+    Returns
+    -------
+    ndarray of shape (n_runs, n_conditions, n_targets)
+        Runs in the order of the samples; made for `brainalign.encoding.noise_ceiling`.
+
+    Raises
+    ------
+    ValueError
+        For a run without one of the conditions, or what `indicate_conditions` refuses.
+
+    Examples
+    --------
+    >>> labels, runs = ["face", "face", "house", "house", "face"], [1, 1, 1, 2, 2]
+    >>> condition_means([[1], [3], [4], [5], [6]], labels, runs, conditions=["face", "house"])[..., 0].tolist()
+    [[2.0, 4.0], [6.0, 5.0]]
+    """
+    features = indicate_conditions(labels, conditions)
+    values = check_responses(values, n_samples=len(features))
+    runs = check_runs(runs, len(features))
+    counts = np.stack([features[runs == run].sum(axis=0) for run in range(int(runs.max()) + 1)])
+    if not counts.all():
+        run, condition = np.argwhere(counts == 0)[0]
+        msg = f"run {run} (from 0) has no volume of '{list(conditions)[condition]}'; leave out one of the two."
+        raise ValueError(msg)
+    sums = np.stack([features[runs == run].T @ values[runs == run] for run in range(len(counts))])
+    return sums / counts[..., None]
 
 
 def condition_test(

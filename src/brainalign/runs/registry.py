@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.chapters.agreement import AgreementParameters
+from brainalign.runs.chapters.alice import AliceParameters
 from brainalign.runs.chapters.cka import CkaParameters
+from brainalign.runs.chapters.controlled import ControlledParameters
+from brainalign.runs.chapters.controls import ControlsParameters
+from brainalign.runs.chapters.encoding_model import EncodingModelParameters
 from brainalign.runs.chapters.head import HeadParameters
 from brainalign.runs.chapters.measures import MeasuresParameters
 from brainalign.runs.chapters.models import ModelsParameters
+from brainalign.runs.chapters.neurons import NeuronsParameters
+from brainalign.runs.chapters.objects import ObjectsParameters
 from brainalign.runs.chapters.optimization import OptimizationParameters
+from brainalign.runs.chapters.pruning import PruningParameters
 from brainalign.runs.chapters.ranges import RangesParameters
 from brainalign.runs.chapters.topology import TopologyParameters
 from brainalign.runs.chapters.tuning import TuningParameters
@@ -35,6 +42,20 @@ CHAPTERS: tuple[Chapter, ...] = (
         title="Does a language model's attention lie where brain networks lie?",
         part="I. Topological alignment",
         parameters=TopologyParameters,
+    ),
+    Chapter(
+        name="controlled",
+        stem="10_controlled",
+        title="Does the training objective move alignment?",
+        part="I. Topological alignment",
+        parameters=ControlledParameters,
+    ),
+    Chapter(
+        name="controls",
+        stem="11_controls",
+        title="Would any heads, and any parcels, show the same?",
+        part="I. Topological alignment",
+        parameters=ControlsParameters,
     ),
     Chapter(
         name="measures",
@@ -77,6 +98,41 @@ CHAPTERS: tuple[Chapter, ...] = (
         title="Does tuning a model to a brain make it more brain-like?",
         part="II. Similarity measures",
         parameters=TuningParameters,
+    ),
+    Chapter(
+        name="pruning",
+        stem="09_pruning",
+        title="Which layers of a network can go?",
+        part="II. Similarity measures",
+        parameters=PruningParameters,
+    ),
+    Chapter(
+        name="encoding",
+        stem="20_encoding",
+        title="What is an encoding model?",
+        part="III. Encoding of the brain",
+        parameters=EncodingModelParameters,
+    ),
+    Chapter(
+        name="alice",
+        stem="21_alice",
+        title="What does a language model know of a brain that listens to Alice?",
+        part="III. Encoding of the brain",
+        parameters=AliceParameters,
+    ),
+    Chapter(
+        name="neurons",
+        stem="22_neurons",
+        title="Do artificial neurons predict brain networks?",
+        part="III. Encoding of the brain",
+        parameters=NeuronsParameters,
+    ),
+    Chapter(
+        name="objects",
+        stem="23_objects",
+        title="What do models say of a brain that sees objects?",
+        part="III. Encoding of the brain",
+        parameters=ObjectsParameters,
     ),
 )
 

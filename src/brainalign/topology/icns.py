@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from brainalign.datasets import NETWORKS, load_hcp_connectome, published_icn_profiles
 from brainalign.topology.graphs import rescale_nonzero, symmetrize
 from brainalign.topology.metrics import METRICS, graph_metrics
+from brainalign.topology.rewiring import positive_part
 
 SOURCES = ("published", "hcp")
 """Where the profiles come from: the study's released numbers, or the HCP connectome with the same recipe."""
@@ -42,8 +43,7 @@ def icn_graph(connectivity: ArrayLike) -> NDArray[np.float64]:
     ----------
     Chen et al. 2025, arXiv:2510.24342 (code release, notebook ``brain-process``).
     """
-    weights = _checked(connectivity)
-    weights[weights < 0] = 0.0
+    weights = positive_part(connectivity)
     present = weights > 0
     exponentials = np.where(present, np.exp(weights), 0.0)
     totals = exponentials.sum(axis=1, keepdims=True)
@@ -84,25 +84,39 @@ def icn_profiles(source: str = "published", parcels: int = 200, group: str = "ma
         msg = f"source = {source!r} is unknown; choose one of {', '.join(SOURCES)}."
         raise ValueError(msg)
     connectome = load_hcp_connectome(parcels, group)
+    return network_profiles(connectome.matrix, connectome.networks)
+
+
+def network_profiles(connectivity: ArrayLike, networks: ArrayLike) -> pd.DataFrame:
+    """Five graph metrics of each network of a connectivity matrix.
+
+    Parameters
+    ----------
+    connectivity : array_like of shape (n_parcels, n_parcels)
+        Functional connectivity, of a group or of one subject.
+    networks : array_like of shape (n_parcels,)
+        Name of every parcel's network. Shuffled names make networks of the same sizes that are none.
+
+    Returns
+    -------
+    DataFrame of shape (n_networks, 5)
+        Networks, in the order in which they first appear, by metrics.
+
+    Raises
+    ------
+    ValueError
+        When the names do not fit the matrix, a network has fewer than 3 parcels, or `icn_graph` refuses one.
+    """
+    matrix, names = np.asarray(connectivity, dtype=np.float64), np.asarray(networks)
+    if matrix.ndim != 2 or names.shape != matrix.shape[:1] or matrix.shape[0] != matrix.shape[1]:
+        msg = f"give a square matrix and one network a parcel: got {matrix.shape} and {names.shape}."
+        raise ValueError(msg)
     rows = {}
-    for network in NETWORKS:
-        inside = connectome.networks == network
-        graph = icn_graph(connectome.matrix[np.ix_(inside, inside)])
+    for network in dict.fromkeys(names.tolist()):
+        inside = names == network
+        if inside.sum() < 3:
+            msg = f"network {network!r} has {inside.sum()} parcels; a graph needs at least 3. Use a finer atlas."
+            raise ValueError(msg)
+        graph = icn_graph(matrix[np.ix_(inside, inside)])
         rows[network] = {name: float(value) for name, value in graph_metrics(graph).items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(METRICS)).rename_axis("network")
-
-
-def _checked(connectivity: ArrayLike) -> NDArray[np.float64]:
-    weights = np.array(connectivity, dtype=np.float64)
-    if weights.ndim != 2 or weights.shape[0] != weights.shape[1] or weights.shape[0] < 3:
-        msg = f"connectivity must be a square matrix of at least 3 parcels: got shape {weights.shape}."
-        raise ValueError(msg)
-    np.fill_diagonal(weights, 0.0)  # first, because after Fisher's transformation it is infinite
-    if not np.isfinite(weights).all():
-        msg = f"connectivity holds {np.count_nonzero(~np.isfinite(weights))} values that are not finite."
-        raise ValueError(msg)
-    asymmetry = np.abs(weights - weights.T).max()
-    if asymmetry > 1e-8:
-        msg = f"connectivity must be symmetric: entries differ from their mirror image by up to {asymmetry:.3g}."
-        raise ValueError(msg)
-    return weights

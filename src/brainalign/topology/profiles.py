@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -68,15 +68,28 @@ def standardize_profiles(profiles: Profiles) -> NDArray[np.float64]:
     ValueError
         When the five metrics of a profile are all equal.
     """
-    array = as_profiles(profiles)
-    flat = np.ptp(array, axis=-1) == 0  # not std == 0: the mean of five equal numbers may be off by one bit
+    return _standardize(as_profiles(profiles))
+
+
+def _standardize(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    flat = np.ptp(array, axis=-1) == 0  # not std == 0: the mean of equal numbers may be off by one bit
     if flat.any():
-        msg = f"{np.count_nonzero(flat)} profiles have five equal metrics and so no shape to compare."
+        number = {3: "three", 4: "four", 5: "five"}[array.shape[-1]]
+        msg = f"{np.count_nonzero(flat)} profiles have {number} equal metrics and so no shape to compare."
         raise ValueError(msg)
     return (array - array.mean(axis=-1, keepdims=True)) / array.std(axis=-1, keepdims=True)
 
 
-def icn_similarity(profiles: Profiles, icns: Profiles) -> NDArray[np.float64]:
+def _positions_of(metrics: Sequence[str]) -> list[int]:
+    unknown = [name for name in metrics if name not in METRICS]
+    if unknown or len(set(metrics)) < 3 or len(set(metrics)) < len(metrics):
+        # Two numbers that are centred and scaled are always (1, -1) or (-1, 1).
+        msg = f"metrics = {list(metrics)}: give at least 3 different ones of {', '.join(METRICS)}."
+        raise ValueError(msg)
+    return [METRICS.index(name) for name in metrics]
+
+
+def icn_similarity(profiles: Profiles, icns: Profiles, *, metrics: Sequence[str] = METRICS) -> NDArray[np.float64]:
     r"""Similarity of every profile to every brain network: the correlation of their five metrics.
 
     Parameters
@@ -85,6 +98,8 @@ def icn_similarity(profiles: Profiles, icns: Profiles) -> NDArray[np.float64]:
         Profiles of heads, as `graph_metrics` returns them, or of shape (..., 5).
     icns : mapping, DataFrame or array_like
         Profiles of the networks, as `icn_profiles` returns them, or of shape (n_networks, 5).
+    metrics : sequence of str
+        The metrics that are compared, at least three of `METRICS`; all five in the study.
 
     Returns
     -------
@@ -94,7 +109,7 @@ def icn_similarity(profiles: Profiles, icns: Profiles) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        See `as_profiles` and `standardize_profiles`.
+        See `as_profiles` and `standardize_profiles`; also for an unknown metric, or fewer than three.
 
     Notes
     -----
@@ -109,9 +124,10 @@ def icn_similarity(profiles: Profiles, icns: Profiles) -> NDArray[np.float64]:
     ----------
     Chen et al. 2025, arXiv:2510.24342 (code release, notebook ``brain-like_space``).
     """
-    networks = standardize_profiles(icns)
+    chosen = _positions_of(metrics)
+    networks = _standardize(as_profiles(icns)[..., chosen])
     if networks.ndim != 2:
         msg = f"icns must have shape (n_networks, {len(METRICS)}): got {networks.shape}."
         raise ValueError(msg)
-    similarity = standardize_profiles(profiles) @ networks.T / len(METRICS)
+    similarity = _standardize(as_profiles(profiles)[..., chosen]) @ networks.T / len(chosen)
     return np.clip(similarity, -1.0, 1.0)  # rounding may pass the ends by one bit

@@ -1,4 +1,4 @@
-"""The space of similarities to brain networks, and a model's score in it."""
+"""Principal axes of similarities to brain networks, and a model's score along the first."""
 
 from __future__ import annotations
 

@@ -1,0 +1,169 @@
+"""Pruned networks: what blocks are worth, which go first, and what is kept at which cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.stats import t
+
+from brainalign.figures.style import MUTED, NETWORK_COLORS, NETWORK_MARKERS, WIDTH, house_style
+
+
+def show_accuracy_costs(
+    table: pd.DataFrame, *, panels: Sequence[tuple[str, str]], whole: float, muted: Sequence[str] = (), chance: float
+) -> Figure:
+    """What is kept of the accuracy over the operations saved; one line a criterion, one panel a kind of accuracy.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One network a row, with columns ``criterion``, ``saved`` (operations saved, in percent), and the accuracies.
+    panels : sequence of (str, str)
+        Column with an accuracy, from 0 to 1, and the title of its panel.
+    whole : float
+        Mean accuracy of the networks before.
+    muted : sequence of str
+        Criteria drawn in grey: null models.
+    chance : float
+        Accuracy of guessing.
+
+    Returns
+    -------
+    Figure
+        Lines are means over repeats, set apart a little; bars are 95 % intervals of the mean, by Student's t.
+    """
+    with house_style():
+        figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 3.6), sharey=True, squeeze=False)
+        for ax, (column, title) in zip(axes[0], panels, strict=True):
+            _draw_criteria(ax, table, column, muted)
+            ax.axhline(whole, color="#444444", lw=0.8, ls="--")
+            ax.axhline(chance, color=MUTED, lw=0.8, ls=":")
+            ax.set(title=title, xlabel="operations saved, %", ylim=(0, 1.03))
+        axes[0, 0].set_ylabel("accuracy on held-out samples")
+        handles, names = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def show_removal_times(orders: pd.DataFrame, *, label: str) -> Figure:
+    """At which step each block goes, from early (dark) to late, one row a criterion, one column a block.
+
+    Parameters
+    ----------
+    orders : DataFrame of shape (n_criteria, n_blocks)
+        Mean step at which a block went, from 1. Columns are blocks, named STAGE.BLOCK; a missing value is a block
+        that was never removed.
+    label : str
+        What the numbers are.
+
+    Returns
+    -------
+    Figure
+    """
+    with house_style():
+        figure, ax = plt.subplots(figsize=(WIDTH, 0.36 * len(orders) + 1.3))
+        colors = plt.get_cmap("viridis").with_extremes(bad="#F2F2F2")
+        shown = ax.imshow(np.ma.masked_invalid(orders), cmap=colors, aspect="auto")
+        ax.set_xticks(range(orders.shape[1]), orders.columns, rotation=90 if orders.shape[1] > 16 else 0)
+        ax.set_yticks(range(len(orders)), [name.replace("_", " ") for name in orders.index])
+        stages = [str(name).partition(".")[0] for name in orders.columns]
+        for place in np.flatnonzero([a != b for a, b in pairwise(stages)]):
+            ax.axvline(place + 0.5, color="white", lw=3)
+        ax.set(xlabel="block (stage.place)")
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        figure.colorbar(shown, ax=ax, label=label)
+    return figure
+
+
+def show_block_scores(scores: pd.DataFrame, *, label: str) -> Figure:
+    """Importance of every block, one panel a criterion; every repeat is a dot, a line joins the means of a stage.
+
+    Parameters
+    ----------
+    scores : DataFrame with columns ``criterion``, ``block`` (STAGE.BLOCK), ``score``
+        One block of one network a row, in the order of the network.
+    label : str
+        What the scores are.
+
+    Returns
+    -------
+    Figure
+    """
+    blocks = list(dict.fromkeys(scores["block"]))
+    place = {block: number for number, block in enumerate(blocks)}
+    criteria = list(dict.fromkeys(scores["criterion"]))
+    with house_style():
+        size = (WIDTH, 1.5 * len(criteria) + 0.6)
+        figure, axes = plt.subplots(len(criteria), 1, figsize=size, sharex=True, squeeze=False)
+        for ax, name in zip(axes[:, 0], criteria, strict=True):
+            rows = scores[scores["criterion"] == name]
+            means = rows.groupby("block", sort=False)["score"].mean()
+            stages = pd.Series([block.partition(".")[0] for block in means.index], index=means.index)
+            for number, (_, part) in enumerate(means.groupby(stages, sort=False)):
+                color = NETWORK_COLORS[number % len(NETWORK_COLORS)]
+                ax.plot([place[block] for block in part.index], part, color=color, lw=1.4)
+                chosen = rows[rows["block"].isin(part.index)]
+                ax.plot(chosen["block"].map(place), chosen["score"], "o", color=color, ms=3.5, alpha=0.55)
+            ax.set_title(name.replace("_", " "), loc="left")
+            ax.set_ylim(bottom=min(0, rows["score"].min()))
+        axes[-1, 0].set_xticks(range(len(blocks)), blocks)
+        axes[-1, 0].set_xlabel("block (stage.place)")
+        figure.supylabel(label, fontsize=9)
+    return figure
+
+
+def show_all_removals(every: pd.DataFrame, chosen: pd.DataFrame, *, whole: float, chance: float) -> Figure:
+    """Accuracy of every way to remove some blocks, and of those that criteria chose.
+
+    Parameters
+    ----------
+    every : DataFrame with columns ``n_removed``, ``accuracy``
+        One way to remove blocks a row.
+    chosen : DataFrame with columns ``criterion``, ``n_removed``, ``accuracy``
+        One choice a row; means over repeats are shown.
+    whole, chance : float
+        Accuracy of the network before, and of guessing.
+
+    Returns
+    -------
+    Figure
+    """
+    names = list(dict.fromkeys(chosen["criterion"]))
+    offsets = dict(zip(names, np.linspace(-0.05, 0.32, len(names)), strict=True))
+    with house_style():
+        figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
+        ax.plot(every["n_removed"] - 0.2, every["accuracy"], "_", color=MUTED, ms=12, alpha=0.6, label="every way")
+        for (name, offset), color, marker in zip(offsets.items(), NETWORK_COLORS, NETWORK_MARKERS, strict=False):
+            means = chosen[chosen["criterion"] == name].groupby("n_removed")["accuracy"].mean()
+            ax.plot(means.index + offset, means, marker, color=color, ms=6, label=name.replace("_", " "))
+        ax.axhline(whole, color="#444444", lw=0.8, ls="--")
+        ax.axhline(chance, color=MUTED, lw=0.8, ls=":")
+        ax.set(xlabel="layers removed", ylabel="accuracy", xticks=sorted(set(every["n_removed"])))
+        figure.legend(loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+def _draw_criteria(ax: plt.Axes, table: pd.DataFrame, column: str, muted: Sequence[str]) -> None:
+    colors = iter(NETWORK_COLORS)
+    n_criteria = table["criterion"].nunique()
+    shifts = 0.008 * table["saved"].max() * (np.arange(n_criteria) - (n_criteria - 1) / 2)  # so that bars stand apart
+    by_criterion = table.groupby("criterion", sort=False)
+    for (name, rows), marker, shift in zip(by_criterion, NETWORK_MARKERS, shifts, strict=False):
+        color = MUTED if name in muted else next(colors)
+        repeats = rows.groupby("saved")[column]
+        mean, half = repeats.mean(), repeats.apply(_half_interval)
+        look = {"color": color, "marker": marker, "ms": 4.5, "lw": 1.2, "elinewidth": 0.8, "capsize": 2, "alpha": 0.85}
+        line = "--" if name in muted else "-"
+        ax.errorbar(mean.index + shift, mean, yerr=half, ls=line, label=name.replace("_", " "), **look)
+
+
+def _half_interval(values: pd.Series) -> float:
+    """Half the width of the 95 % interval of a mean; 0 of a single value, which says nothing of its spread."""
+    n = len(values)
+    return float(t.ppf(0.975, n - 1) * values.std() / np.sqrt(n)) if n > 1 else 0.0

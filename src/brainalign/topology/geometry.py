@@ -1,0 +1,95 @@
+"""The shape that the study's recipe forces on any heads at all."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainalign.topology.graphs import rescale_nonzero, row_softmax, symmetrize
+from brainalign.topology.metrics import METRICS
+from brainalign.topology.profiles import Profiles, standardize_profiles
+
+Array = NDArray[np.float64]
+
+
+def profile_energy(icns: Profiles) -> Array:
+    """How the standardised profiles of the networks spread over directions.
+
+    Parameters
+    ----------
+    icns : mapping, DataFrame or array_like
+        Profiles of at least two networks, see `brainalign.topology.profiles.as_profiles`.
+
+    Returns
+    -------
+    ndarray of shape (4,)
+        Share of the sum of squares along each direction, largest first; they sum to 1. A first share near 1 says
+        that the networks are one profile with small changes.
+
+    Raises
+    ------
+    ValueError
+        See `standardize_profiles`; also with fewer than two networks.
+
+    Notes
+    -----
+    Squared singular values of the matrix of standardised profiles, not centred over networks. Five numbers less their
+    mean leave four directions; a fixed length leaves a sphere in them.
+    """
+    networks = standardize_profiles(icns)
+    if networks.ndim != 2 or len(networks) < 2:
+        msg = f"give the profiles of at least 2 networks, shape (n_networks, {len(METRICS)}): got {networks.shape}."
+        raise ValueError(msg)
+    energy = np.zeros(len(METRICS) - 1)
+    found = np.linalg.svd(networks, compute_uv=False)[: len(energy)] ** 2
+    energy[: len(found)] = found
+    return energy / energy.sum()
+
+
+def random_profiles(n_profiles: int, generator: np.random.Generator) -> Array:
+    """Profiles that every standardised profile is as likely to be: random directions, no graph at all.
+
+    Parameters
+    ----------
+    n_profiles : int
+        How many, at least 1.
+    generator : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of shape (n_profiles, 5)
+        Mean 0 and standard deviation 1 over the five metrics.
+    """
+    if n_profiles < 1:
+        msg = f"n_profiles = {n_profiles}; give at least 1."
+        raise ValueError(msg)
+    return standardize_profiles(generator.normal(size=(n_profiles, len(METRICS))))
+
+
+def grid_graph(side: int, width: float) -> Array:
+    """Graph of a head that attends to near patches, on a picture of the given size.
+
+    Parameters
+    ----------
+    side : int
+        Rows and columns of patches, at least 2.
+    width : float
+        How far the head looks, in patches: attention falls with distance as a normal curve of this width.
+
+    Returns
+    -------
+    ndarray of shape (side ** 2, side ** 2)
+        Weights as the study's recipe makes them.
+
+    Raises
+    ------
+    ValueError
+        When the grid or the width is too small.
+    """
+    if side < 2 or not width > 0:
+        msg = f"side = {side} and width = {width}: give at least 2 rows and columns and a width above 0."
+        raise ValueError(msg)
+    places = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
+    squared = np.sum((places[:, None] - places) ** 2, axis=-1)
+    return symmetrize(rescale_nonzero(row_softmax(-squared / (2 * width**2))))

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_less
+
+from brainalign.topology import (
+    fit_space,
+    graph_metrics,
+    grid_graph,
+    icn_profiles,
+    icn_similarity,
+    profile_energy,
+    random_profiles,
+    standardize_profiles,
+)
+
+
+def test_the_published_networks_are_one_profile_with_small_changes():
+    assert_allclose(profile_energy(icn_profiles()), [0.937, 0.047, 0.015, 0.0005], atol=6e-4)
+
+
+def test_energy_by_hand():
+    one = np.array([2.0, 1, 0, -1, -2])
+    other = np.array([1.0, -2, 2, -2, 1])  # at right angles to it, and both to (1, 1, 1, 1, 1)
+    assert_allclose(profile_energy([one, one, one, other]), [0.75, 0.25, 0, 0], atol=1e-12)
+    with pytest.raises(ValueError, match=r"at least 2 networks, shape \(n_networks, 5\): got \(5,\)"):
+        profile_energy(one)
+
+
+def test_profiles_lie_on_a_sphere_in_four_dimensions():
+    drawn = random_profiles(400, np.random.default_rng(0))
+    for profiles in (drawn, standardize_profiles(np.random.default_rng(1).uniform(size=(400, 5)))):
+        assert_allclose(profiles.sum(axis=1), 0, atol=1e-10)
+        assert_allclose((profiles**2).sum(axis=1), 5)
+    spreads = np.linalg.svd(drawn, compute_uv=False) ** 2 / 400
+    assert_allclose(spreads[:4], 5 / 4, rtol=0.2)  # as far in every direction
+    assert_allclose(spreads[4], 0, atol=1e-10)
+
+
+def test_the_plane_holds_what_the_energies_say():
+    """Similarities of random directions spread along the networks' directions in proportion to their energy."""
+    similarity = icn_similarity(random_profiles(20_000, np.random.default_rng(0)), icn_profiles())
+    explained = fit_space(similarity, n_components=3).explained
+    assert_allclose(explained, profile_energy(icn_profiles())[:3], atol=0.01)
+
+
+def test_the_same_head_on_more_patches_is_less_similar():
+    similarity = [
+        icn_similarity(graph_metrics(grid_graph(side, 2.0), starts=2), icn_profiles()).mean() for side in (7, 14, 24)
+    ]
+    assert_array_less(np.diff(similarity), -0.1)
+
+
+def test_a_grid_by_hand():
+    graph = grid_graph(2, 1.0)
+    assert graph.shape == (4, 4)
+    assert_allclose(np.diag(graph), 1 - 1e-5)
+    assert_allclose(graph[0, 3], 1e-5)  # the far corner has the least
+    near = (np.exp(-0.5) - np.exp(-1)) / (1 - np.exp(-1))
+    assert_allclose(graph[0, 1], 1e-5 + near * (1 - 2e-5))
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(ValueError, match="n_profiles = 0"):
+        random_profiles(0, np.random.default_rng(0))
+    for side, width in ((1, 1.0), (4, 0.0), (4, np.nan)):
+        with pytest.raises(ValueError, match=f"side = {side} and width = {width}"):
+            grid_graph(side, width)
