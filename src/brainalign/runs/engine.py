@@ -135,7 +135,7 @@ def execute_notebook(notebook: NotebookNode, changed: Mapping[str, Any], target:
             progress_bar=False,
             cwd=str(project_root()),
             watch=watch,
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # a notice about TCP on every start
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # else it talks of TCP and of interrupts
         )
     except CellTimeoutError as error:
         raise watch.explain(error) from error
