@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -64,7 +65,9 @@ def test_in_a_notebook_with_its_event_loop_a_run_is_made_under_a_bar(ran, monkey
     async def cell():
         return brainalign.run("tiny", n=2, kind="mean")
 
-    handle = asyncio.run(cell())
+    # In a thread of its own: the browser of other tests keeps a loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        handle = thread.submit(asyncio.run, cell()).result()
     assert (handle.reused, handle.results["n_rows"]) == (False, 2)
     assert handle.manifest.changed_parameters == {"n": 2, "kind": "mean"}
     assert "executed in" in repr(handle)
