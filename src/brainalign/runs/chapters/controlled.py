@@ -7,10 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from brainalign.runs.controlled_set import OBJECTIVES
 from brainalign.runs.parameters import ChapterParameters, FromText
-
-OBJECTIVES = ("supervised", "distilled", "mae", "contrastive", "captioned")
-"""What the models of the controlled set were trained for."""
 
 
 class ControlledParameters(ChapterParameters):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from brainalign.runs.chapters.controlled import OBJECTIVES
+from brainalign.runs.controlled_set import OBJECTIVES
 from brainalign.runs.parameters import ChapterParameters, FromText, ModelReference, files_reference
 
 
