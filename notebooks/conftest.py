@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nbval.plugin import IPyNbCell
-
 from brainalign.datasets.catalogue import MIRROR, MissingDataError, files_of
-from brainalign.runs.recording import GLUE_MIME
 from brainalign.runs.registry import CHAPTERS
 
 _BESIDE_THE_PROJECT = Path(__file__).parents[2] / "shared" / "data"
@@ -31,13 +28,6 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     finally:
         if lend:
             del os.environ[MIRROR]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Compare what a checked cell prints, not what it records: with other threads the last digits differ."""
-    for item in items:
-        if isinstance(item, IPyNbCell) and GLUE_MIME not in item.parent.skip_compare:
-            item.parent.skip_compare += (GLUE_MIME,)
 
 
 def _need(references: tuple[str, ...]) -> None:
