@@ -71,8 +71,8 @@ def test_spaces_with_penalties_of_their_own_are_taken(listeners):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda r: r[:2], r"at least 3 subjects of one shape .*: got 2 of shape \(150, 3\)"),
-        (lambda r: [*r[:3], r[3][:-1]], r"got 4 of shape \(149, 3\), \(150, 3\)\. Cut them"),
+        (lambda r: r[:2], r"at least 3 subjects of one shape .*: got 2 subjects of shape \(150, 3\)"),
+        (lambda r: [*r[:3], r[3][:-1]], r"got 4 subjects of shape \(149, 3\), \(150, 3\)\. Cut them"),
         (lambda r: r * np.arange(N_SUBJECTS)[:, None, None], r"subject 0 has 3 of 3 targets that are constant"),
         (lambda r: np.where(r == r[2, 5, 1], np.nan, r), r"subject 2 has 1 of 3 targets .* \(columns \[1\]\)"),
     ],

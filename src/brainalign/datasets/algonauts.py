@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainalign.datasets.catalogue import locate
+from brainalign.datasets.choices import check_choice
 from brainalign.datasets.connectomes import NETWORKS
-from brainalign.datasets.naturalistic import NaturalisticRecording, check_signal, sample_table
+from brainalign.datasets.naturalistic import NaturalisticRecording, check_columns, check_signal, sample_table
 
 SUBJECTS = (1, 2, 3, 5)
 REPETITION_TIME = 1.49
@@ -87,10 +88,8 @@ def load_algonauts(
     ----------
     Gifford et al. 2025, arXiv 2501.00504, and the README of the data. Networks: Schaefer et al. 2018.
     """
-    for name, value, allowed in (("subject", subject, SUBJECTS), ("collection", collection, COLLECTIONS)):
-        if value not in allowed:
-            msg = f"{name} = {value!r} is not available; choose one of {', '.join(map(str, allowed))}."
-            raise ValueError(msg)
+    check_choice("subject", subject, SUBJECTS)
+    check_choice("collection", collection, COLLECTIONS)
     path = f"fmri/sub-{subject:02d}/func/sub-{subject:02d}_task-{collection}_{_ATLAS}_{_SUFFIX[collection]}.h5"
     signals, tables = [], []
     with _open(path) as file:
@@ -205,10 +204,7 @@ def _read_transcript(segment: str) -> tuple[pd.DataFrame, str]:
         raise ValueError(msg)
     # A row without words counts as time, even if nothing at all stands in its line.
     rows = pd.read_csv(locate(_NAME, path), sep="\t", dtype=str, keep_default_na=False, skip_blank_lines=False)
-    absent = [column for column in _TRANSCRIPT_COLUMNS if column not in rows]
-    if absent:
-        msg = f"{path} lacks the columns {', '.join(absent)}; it has {', '.join(rows)}. Obtain the file anew."
-        raise ValueError(msg)
+    check_columns(rows, _TRANSCRIPT_COLUMNS, path)
     return rows[list(_TRANSCRIPT_COLUMNS)].fillna(""), path
 
 

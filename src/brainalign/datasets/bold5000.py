@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from brainalign.datasets.captions import read_captions
 from brainalign.datasets.catalogue import MissingDataError, entry, folder_of, locate
-from brainalign.datasets.naturalistic import NaturalisticRecording, check_signal, sample_table
+from brainalign.datasets.choices import check_choice, check_selection
+from brainalign.datasets.naturalistic import NaturalisticRecording, sample_table
 
 SUBJECTS = (1, 2, 3, 4)
 N_SESSIONS = {1: 15, 2: 15, 3: 15, 4: 9}
@@ -79,13 +80,16 @@ def load_bold5000(
     ----------
     Chang et al. 2019, Scientific Data 6, and the README of release 2.0.
     """
-    _check_request(subject, sessions, version)
+    check_choice("subject", subject, SUBJECTS)
+    check_choice("version", version, VERSIONS)
+    n_sessions = N_SESSIONS[subject]
+    check_selection("sessions", sessions, range(1, n_sessions + 1), f"1 to {n_sessions} of CSI{subject}")
     mask_path = f"CSI{subject}_brainmask.nii.gz"
     selected = np.asarray(nibabel.load(locate(_NAME, mask_path)).dataobj) > 0
     names = _read_names(subject)
     repeats = (names.groupby(names).cumcount() + 1).to_numpy()
     ends = np.cumsum([0, *(_length(_path(subject, version, s), selected) for s in range(1, max(sessions) + 1))])
-    if ends[-1] > len(names) or (max(sessions) == N_SESSIONS[subject] and ends[-1] != len(names)):
+    if ends[-1] > len(names) or (max(sessions) == n_sessions and ends[-1] != len(names)):
         msg = f"sessions 1 to {max(sessions)} of CSI{subject} hold {ends[-1]} presentations, the names {len(names)}."
         raise ValueError(msg)
     signals, tables = [], []
@@ -133,17 +137,6 @@ def locate_bold5000_image(name: str) -> Path:
     return locate(_NAME, matching[0].relative_to(folder).as_posix())
 
 
-def _check_request(subject: int, sessions: Sequence[int], version: str) -> None:
-    for name, value, allowed in (("subject", subject, SUBJECTS), ("version", version, VERSIONS)):
-        if value not in allowed:
-            msg = f"{name} = {value!r} is not available; choose one of {', '.join(map(str, allowed))}."
-            raise ValueError(msg)
-    n_sessions = N_SESSIONS[subject]
-    if not len(sessions) or len(set(sessions)) < len(sessions) or not set(sessions) <= set(range(1, n_sessions + 1)):
-        msg = f"sessions = {list(sessions)} must name some of 1 to {n_sessions} of CSI{subject}, each once."
-        raise ValueError(msg)
-
-
 def _path(subject: int, version: str, session: int) -> str:
     return f"CSI{subject}_GLMbetas-{version}_ses-{session:02d}.nii.gz"
 
@@ -178,7 +171,7 @@ def _finite_voxels(
         msg = f"no voxel of {mask_path} has finite responses in all sessions. Obtain the files anew."
         raise ValueError(msg)
     voxels = pd.DataFrame(np.argwhere(selected)[kept], columns=["i", "j", "k"])
-    return check_signal(signal[:, kept], len(voxels), mask_path), voxels
+    return signal[:, kept].astype(np.float32, copy=False), voxels
 
 
 def _captions(names: pd.Series) -> list[tuple[str, ...]]:

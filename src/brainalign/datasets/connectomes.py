@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainalign.datasets.catalogue import locate
+from brainalign.datasets.choices import check_choice
 
 NETWORKS = (
     "Visual",
@@ -72,7 +73,7 @@ def schaefer_networks(parcels: int = 200) -> NDArray[np.str_]:
     ----------
     Schaefer et al. 2018, Cerebral Cortex 28; Yeo et al. 2011, Journal of Neurophysiology 106.
     """
-    _check_choice("parcels", parcels, PARCELS)
+    check_choice("parcels", parcels, PARCELS)
     return np.concatenate([np.repeat(NETWORKS, counts) for counts in _PARCELS_PER_NETWORK[parcels]])
 
 
@@ -103,13 +104,7 @@ def load_hcp_connectome(parcels: int = 200, group: str = "main") -> Connectome:
     Vos de Wael et al. 2020, Communications Biology 3 (BrainSpace); Van Essen et al. 2013, NeuroImage 80 (HCP).
     """
     networks = schaefer_networks(parcels)
-    _check_choice("group", group, GROUPS)
+    check_choice("group", group, GROUPS)
     path = f"datasets/matrices/{group}_group/schaefer_{parcels}_mean_connectivity_matrix.csv"
     matrix = np.loadtxt(locate("hcp-connectomes", path), delimiter=",")
     return Connectome(matrix, networks)
-
-
-def _check_choice(name: str, value: object, allowed: tuple) -> None:
-    if value not in allowed:
-        msg = f"{name} = {value!r} is not available; choose one of {', '.join(map(str, allowed))}."
-        raise ValueError(msg)

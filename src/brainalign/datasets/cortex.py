@@ -120,8 +120,8 @@ def simulate_cortex(
         late = np.concatenate([np.zeros(drive.delay), z[: len(z) - drive.delay, drive.source]])
         signal += np.outer(late, own)
         gains[drive.source] += own
-    common = _autoregressive((len(z), len(names)), memory, generator) @ members
-    own = _autoregressive(signal.shape, memory, generator)
+    common = autoregressive_noise((len(z), len(names)), memory, generator) @ members
+    own = autoregressive_noise(signal.shape, memory, generator)
     return SimulatedCortex(signal + noise * (np.sqrt(shared) * common + np.sqrt(1 - shared) * own), signal, gains)
 
 
@@ -237,8 +237,23 @@ def _check(
         raise ValueError(msg)
 
 
-def _autoregressive(shape: tuple[int, int], memory: float, generator: np.random.Generator) -> NDArray[np.float64]:
-    """Noise of variance 1 whose neighbours in time correlate by `memory`."""
+def autoregressive_noise(shape: tuple[int, int], memory: float, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Noise of variance 1 whose neighbours in time correlate.
+
+    Parameters
+    ----------
+    shape : (n_volumes, n_series)
+        The series do not depend on each other.
+    memory : float
+        Correlation from volume to volume, 0 to below 1.
+    generator : Generator
+        Source of the noise.
+
+    Returns
+    -------
+    ndarray of shape (n_volumes, n_series)
+        Of the same variance from the first volume on.
+    """
     steps = generator.standard_normal(shape)
     steps[1:] *= np.sqrt(1 - memory**2)  # the first value is drawn from the whole variance: no run-in
     return lfilter([1.0], [1.0, -memory], steps, axis=0)

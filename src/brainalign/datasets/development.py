@@ -10,7 +10,7 @@ import pandas as pd
 from nilearn.maskers import NiftiLabelsMasker
 
 from brainalign.datasets.catalogue import locate
-from brainalign.datasets.naturalistic import NaturalisticRecording, check_signal, sample_table
+from brainalign.datasets.naturalistic import NaturalisticRecording, check_columns, check_signal, sample_table
 
 REPETITION_TIME = 2.0
 """Seconds from one volume to the next, as nilearn states: the heads of the resampled files are not relied on."""
@@ -49,10 +49,7 @@ def available_subjects(age_group: str | None = None) -> list[str]:
         raise ValueError(msg)
     path = f"{_FOLDER}/participants.tsv"
     table = pd.read_csv(locate(_NAME, path), sep="\t")
-    absent = [column for column in ("participant_id", "Child_Adult") if column not in table]
-    if absent:
-        msg = f"{path} lacks the columns {', '.join(absent)}; it has {', '.join(table)}. Fetch it anew."
-        raise ValueError(msg)
+    check_columns(table, ("participant_id", "Child_Adult"), path)
     chosen = table if age_group is None else table[table["Child_Adult"] == age_group]
     return chosen["participant_id"].tolist()
 

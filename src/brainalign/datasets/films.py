@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainalign.datasets.scenes import EMPTY, GRID, RELATIONS, Split, draw_scenes, render
-
-_N_DIGITS = 10
+from brainalign.datasets.scenes import DIGITS, EMPTY, GRID, RELATIONS, Split, draw_scenes, render
 
 
 @dataclass(frozen=True)
@@ -99,9 +97,9 @@ def film_variables(film: Film) -> dict[str, NDArray[np.float64]]:
         second digit, as zeros and ones (24). ``"place"``: cells of the two digits spoken of, as zeros and ones (18).
         ``"change"``: 1 in the volume where a scene begins (1).
     """
-    digits = (film.cells[:, :, None] == np.arange(_N_DIGITS)).any(axis=1)
-    first, relation, second = film.words.T
-    words = [np.eye(n)[index] for n, index in ((_N_DIGITS, first), (len(RELATIONS), relation), (_N_DIGITS, second))]
+    digits = (film.cells[:, :, None] == np.arange(len(DIGITS))).any(axis=1)
+    sizes = (len(DIGITS), len(RELATIONS), len(DIGITS))
+    words = [np.eye(n)[index] for n, index in zip(sizes, film.words.T, strict=True)]
     return {
         "picture": np.concatenate([digits, film.cells != EMPTY], axis=1).astype(float),
         "caption": np.concatenate(words, axis=1),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.signal import detrend
 
 from brainalign.datasets.catalogue import locate
+from brainalign.datasets.choices import check_choice
 
 CATEGORIES = ("bottle", "cat", "chair", "face", "house", "scissors", "scrambledpix", "shoe")
 """What was shown; in each run, one block of each."""
@@ -75,9 +76,7 @@ def load_haxby(mask: str = "brain", *, delay: float = 0.0) -> HaxbyRecording:
     ----------
     Haxby et al. 2001, Science 293; resampled by the makers of PyMVPA.
     """
-    if mask not in MASKS:
-        msg = f"mask = {mask!r} is not available; choose one of {', '.join(MASKS)}."
-        raise ValueError(msg)
+    check_choice("mask", mask, MASKS)
     if not 0 <= delay < np.inf:
         msg = f"delay = {delay} must be a number of seconds, 0 or more."
         raise ValueError(msg)

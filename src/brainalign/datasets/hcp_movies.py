@@ -14,6 +14,7 @@ from nibabel.cifti2 import BrainModelAxis, LabelAxis, SeriesAxis
 from numpy.typing import NDArray
 
 from brainalign.datasets.catalogue import locate
+from brainalign.datasets.choices import check_choice, check_selection
 from brainalign.datasets.naturalistic import (
     NaturalisticRecording,
     check_signal,
@@ -125,12 +126,8 @@ def load_hcp_movies(
     ----------
     Van Essen et al. 2013, NeuroImage 80; HCP S1200 release, 7T movie task. Labels: Huth et al. 2012, Neuron 76.
     """
-    if mesh not in MESHES:
-        msg = f"mesh = {mesh!r} is not available; choose one of {', '.join(MESHES)}."
-        raise ValueError(msg)
-    if not len(runs) or len(set(runs)) < len(runs) or not set(runs) <= set(RUNS):
-        msg = f"runs = {list(runs)} must name some of {', '.join(map(str, RUNS))}, each once."
-        raise ValueError(msg)
+    check_choice("mesh", mesh, MESHES)
+    check_selection("runs", runs, RUNS, ", ".join(map(str, RUNS)))
     signals, tables, first = [], [], None
     for run in runs:
         path = f"{subject}/MNINonLinear/Results/{RUNS[run]}/{RUNS[run]}_{MESHES[mesh]}.dtseries.nii"
@@ -173,9 +170,7 @@ def load_movie_labels(run: int) -> MovieLabels:
     name (volumes by labels) and the vectors ``FILM_est`` and ``FILM_val`` of zeros and ones. Published code lays their
     rows beside the volumes of the run, from the first; we have not seen the file, so another length is refused.
     """
-    if run not in FILMS:
-        msg = f"run = {run!r} is not available; choose one of {', '.join(map(str, FILMS))}."
-        raise ValueError(msg)
+    check_choice("run", run, FILMS)
     film = FILMS[run]
     with h5py.File(locate(_NAME, _LABELS), "r") as file:
         absent = [key for key in ("synsets", film, f"{film}_est", f"{film}_val") if key not in file]
@@ -216,14 +211,13 @@ def stack_validation(recording: NaturalisticRecording) -> NDArray[np.floating]:
     if "validation" not in samples or samples["run"].nunique() < 2:
         msg = "a repeated clip needs two runs or more, read with labels=True, which mark it."
         raise ValueError(msg)
-    rows = [np.flatnonzero(group) for _, group in samples.groupby("run", sort=False)["validation"]]
-    starts = np.cumsum([0, *samples.groupby("run", sort=False).size()[:-1]])
+    rows = [np.flatnonzero(samples["validation"] & (samples["run"] == run)) for run in samples["run"].unique()]
     if len({len(row) for row in rows}) != 1 or not len(rows[0]):
         msg = (
             f"the runs have {[len(row) for row in rows]} volumes of the repeated clip; they must be as many, and some."
         )
         raise ValueError(msg)
-    return np.stack([recording.responses[start + row] for start, row in zip(starts, rows, strict=True)])
+    return np.stack([recording.responses[row] for row in rows])
 
 
 def _read_series(path: str, n_volumes: int) -> tuple[NDArray[np.float32], BrainModelAxis]:

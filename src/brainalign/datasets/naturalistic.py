@@ -208,6 +208,29 @@ def check_signal(values: NDArray, n_targets: int, where: str) -> NDArray[np.floa
     return values.astype(np.float32, copy=False)
 
 
+def check_columns(table: pd.DataFrame, columns: Sequence[str], where: str) -> None:
+    """Refuse a table without some columns.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As read from a file.
+    columns : sequence of str
+        What it must have.
+    where : str
+        Name of the file for the message.
+
+    Raises
+    ------
+    ValueError
+        When a column is absent; the text says which, and which there are.
+    """
+    absent = [column for column in columns if column not in table]
+    if absent:
+        msg = f"{where} lacks the columns {', '.join(absent)}; it has {', '.join(table)}. Obtain the file anew."
+        raise ValueError(msg)
+
+
 def networks_of_parcels(names: Sequence[str]) -> list[str]:
     """Network of parcels by their names in the Schaefer atlas with seven networks.
 

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from brainalign.datasets.captions import read_captions
 from brainalign.datasets.catalogue import MissingDataError, locate
-from brainalign.datasets.naturalistic import NaturalisticRecording, check_signal, sample_table
+from brainalign.datasets.choices import check_choice, check_selection
+from brainalign.datasets.naturalistic import NaturalisticRecording, check_columns, check_signal, sample_table
 
 SUBJECTS = tuple(range(1, 9))
 N_SESSIONS = {1: 40, 2: 40, 3: 32, 4: 30, 5: 40, 6: 32, 7: 40, 8: 30}
@@ -84,7 +85,10 @@ def load_nsd(
     ----------
     Allen et al. 2022, Nature Neuroscience 25, and the data manual at naturalscenesdataset.org.
     """
-    _check_request(subject, sessions, version)
+    check_choice("subject", subject, SUBJECTS)
+    check_choice("version", version, VERSIONS)
+    n_sessions = N_SESSIONS[subject]
+    check_selection("sessions", sessions, range(1, n_sessions + 1), f"1 to {n_sessions} of subject {subject}")
     name = f"subj{subject:02d}"
     path = f"nsddata/ppdata/{name}/{_SPACE}/roi/{region}.nii.gz"
     labels = np.asarray(nibabel.load(locate(_NAME, path)).dataobj)
@@ -141,25 +145,11 @@ def load_nsd_images(numbers: ArrayLike) -> NDArray[np.uint8]:
         return images[distinct][index]
 
 
-def _check_request(subject: int, sessions: Sequence[int], version: str) -> None:
-    for name, value, allowed in (("subject", subject, SUBJECTS), ("version", version, VERSIONS)):
-        if value not in allowed:
-            msg = f"{name} = {value!r} is not available; choose one of {', '.join(map(str, allowed))}."
-            raise ValueError(msg)
-    known = range(1, N_SESSIONS[subject] + 1)
-    if not len(sessions) or len(set(sessions)) < len(sessions) or not set(sessions) <= set(known):
-        msg = f"sessions = {list(sessions)} must name some of 1 to {known[-1]} of subject {subject}, each once."
-        raise ValueError(msg)
-
-
 def _read_trials(name: str) -> pd.DataFrame:
     """All presentations to a subject, with the photograph from 0 and how often it was shown until then."""
     path = f"nsddata/ppdata/{name}/behav/responses.tsv"
     trials = pd.read_csv(locate(_NAME, path), sep="\t")
-    absent = [column for column in _TRIAL_COLUMNS if column not in trials]
-    if absent:
-        msg = f"{path} lacks the columns {', '.join(absent)}; it has {', '.join(trials)}. Obtain the file anew."
-        raise ValueError(msg)
+    check_columns(trials, _TRIAL_COLUMNS, path)
     trials = trials.sort_values(["SESSION", "RUN", "TRIAL"], kind="stable", ignore_index=True)
     trials["nsd"] = trials["73KID"].astype(int) - 1
     trials["repeat"] = trials.groupby("nsd").cumcount() + 1
@@ -200,13 +190,9 @@ def _read_hdf5(found: Path, path: str) -> NDArray:
 
 
 def _captions(numbers: pd.Series) -> list[tuple[str, ...]]:
-    columns = ["nsdId", "cocoId", "cocoSplit"]
-    header = pd.read_csv(locate(_NAME, _INFORMATION), nrows=0)
-    absent = [column for column in columns if column not in header]
-    if absent:
-        msg = f"{_INFORMATION} lacks the columns {', '.join(absent)}; it has {', '.join(header)}. Obtain it anew."
-        raise ValueError(msg)
-    images = pd.read_csv(locate(_NAME, _INFORMATION), usecols=columns).set_index("nsdId")
+    columns, path = ["nsdId", "cocoId", "cocoSplit"], locate(_NAME, _INFORMATION)
+    check_columns(pd.read_csv(path, nrows=0), columns, _INFORMATION)
+    images = pd.read_csv(path, usecols=columns).set_index("nsdId")
     unknown = sorted(set(numbers) - set(images.index))
     if unknown:
         msg = f"{_INFORMATION} has no photograph {unknown[0]} (and {len(unknown) - 1} more). Obtain the file anew."

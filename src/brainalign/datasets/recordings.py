@@ -16,6 +16,7 @@ from scipy.io import loadmat
 from scipy.ndimage import gaussian_filter1d
 
 from brainalign.datasets.catalogue import MissingDataError, entry, folder_of, locate
+from brainalign.datasets.choices import check_choice
 
 __all__ = [
     "Recording",
@@ -80,9 +81,7 @@ def load_mante_2013(subject: str = "ar", *, bin_ms: float = 50.0) -> Recording:
     ----------
     Mante, Sussillo, Shenoy and Newsome (2013). Nature 503. Preprocessing: Cloos et al. (2024), arXiv 2407.07059.
     """
-    if subject not in _MANTE_FOLDERS:
-        msg = f"subject = {subject!r} is not available; choose one of {', '.join(_MANTE_FOLDERS)}."
-        raise ValueError(msg)
+    check_choice("subject", subject, _MANTE_FOLDERS)
     folder = _MANTE_FOLDERS[subject]
     names = sorted(path.name for path in (folder_of("mante-2013") / folder).glob("*.mat"))
     if not names:

@@ -102,6 +102,7 @@ def load_surface(parcels: int = 100) -> CorticalSurface:
     """
     networks = schaefer_networks(parcels)
     labels = np.loadtxt(locate("cortical-surface", f"datasets/parcellations/schaefer_{parcels}_conte69.csv"), dtype=int)
+    # 0 in the file is the medial wall.
     left, right = (_load_hemisphere(side, own - 1) for side, own in zip(_HEMISPHERES, np.split(labels, 2), strict=True))
     return CorticalSurface(left, right, networks)
 
@@ -153,9 +154,7 @@ def _load_hemisphere(side: str, labels: NDArray[np.int64]) -> Hemisphere:
         for name in (side, f"{side}_sphere")
     )
     vertices, triangles = (array.data for array in surface.darrays[:2])
-    return Hemisphere(
-        vertices.astype(float), triangles.astype(int), sphere.darrays[0].data.astype(float), np.maximum(labels, -1)
-    )
+    return Hemisphere(vertices.astype(float), triangles.astype(int), sphere.darrays[0].data.astype(float), labels)
 
 
 def _means(points: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -130,12 +130,12 @@ def fit_banded_ridge(
     the kernel otherwise.
     """
     spaces = check_spaces(spaces)
-    n_samples = len(next(iter(spaces.values())))
-    responses = check_responses(responses, n_samples=n_samples)
     if len(spaces) == 1:
         return _of_one_space(
             spaces, fit_ridge(*spaces.values(), responses, penalties=penalties, splits=splits, device=device)
         )
+    n_samples = len(next(iter(spaces.values())))
+    responses = check_responses(responses, n_samples=n_samples)
     penalties = check_penalties(penalties)
     splits = contiguous_folds(n_samples, splits) if isinstance(splits, int) else list(splits)
     sizes = np.array([X.shape[1] for X in spaces.values()])

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 from scipy.stats import binomtest
 
-from brainalign.datasets.cortex import Drive, simulate_cortex
+from brainalign.datasets.cortex import Drive, autoregressive_noise, simulate_cortex
 from brainalign.encoding.delays import delay
 from brainalign.encoding.modality import compare_modalities
 from brainalign.encoding.network_maps import match_networks, rotated_maps, shifted_maps, system_scores
@@ -46,6 +45,9 @@ _MARGIN = 15  # volumes after which nothing is left of that memory
 
 Means = dict[str, NDArray[np.float64]]
 """Mean time course of the parcels of every system."""
+
+PValues = dict[str, tuple[float, float]]
+"""By statistic: p where the plan has the effect, and p where the plan has its decoy."""
 
 
 @dataclass(frozen=True)
@@ -129,53 +131,49 @@ def rejection_rates(p_values: pd.DataFrame, *, level: float = 0.05) -> pd.DataFr
 
 
 def _one_simulation(setting: _Setting, generator: np.random.Generator) -> list[tuple[str, str, float]]:
-    sources = _slow((setting.n_volumes, _N_SOURCES), _MEMORY, generator)
+    sources = autoregressive_noise((setting.n_volumes, _N_SOURCES), _MEMORY, generator)
     rows = []
     for truth, plan in (("planted", _PLAN), ("nothing", ())):
         cortex = simulate_cortex(sources, plan, setting.systems, spread=0.0, generator=generator)
         means = {name: cortex.responses[:, system].mean(axis=1) for name, system in setting.systems.items()}
-        rows += _of_prediction(truth, sources, means)
-        rows += _of_maps(setting, truth, sources, cortex.responses)
-        rows += _of_polarity(truth, sources, means)
-        rows += _of_modality(truth, sources, means, generator)
+        found = _of_prediction(sources, means) | _of_maps(setting, sources, cortex.responses)
+        found |= _of_polarity(sources, means) | _of_modality(sources, means, generator)
+        for statistic, (p_effect, p_decoy) in found.items():
+            rows.append((statistic, truth, p_effect))
+            if truth == "planted":
+                rows.append((statistic, "decoy", p_decoy))
     return rows + _of_redundancy(setting, sources, generator)
 
 
-def _of_prediction(truth: str, sources: NDArray, means: Means) -> list[tuple[str, str, float]]:
+def _of_prediction(sources: NDArray, means: Means) -> PValues:
     names = ["language", "others"]
     responses = np.stack([means[name] for name in names], axis=1)
     folds = contiguous_folds(len(sources), _N_FOLDS, gap=len(_DELAYS) - 1)
     systems = {name: np.arange(2) == column for column, name in enumerate(names)}
     delayed = delay(sources, _DELAYS)
     p = system_scores(delayed, responses, systems, folds, penalty=_PENALTY, margin=_MARGIN)["p"]
-    return [("prediction", truth, p["language"])] + [("prediction", "decoy", p["others"])] * (truth == "planted")
+    return {"prediction": (p["language"], p["others"])}
 
 
-def _of_maps(setting: _Setting, truth: str, sources: NDArray, responses: NDArray) -> list[tuple[str, str, float]]:
+def _of_maps(setting: _Setting, sources: NDArray, responses: NDArray) -> PValues:
     sizes = {"n_delays": len(_DELAYS), "penalty": _PENALTY, "margin": _MARGIN}
     maps, null = shifted_maps(delay(sources, _DELAYS), responses, **sizes)
     chosen, visual = [_MAP_SOURCE, _IDLE_SOURCE], {"visual": setting.systems["visual"]}
-    rows = []
-    for name, draws in (("shifts", null[:, chosen]), ("rotations", rotated_maps(maps[chosen], setting.orders))):
-        p = match_networks(maps[chosen], visual, draws)["p"]
-        rows += [(f"match of maps, {name}", truth, p[0])]
-        rows += [(f"match of maps, {name}", "decoy", p[1])] * (truth == "planted")
-    return rows
+    draws = {"shifts": null[:, chosen], "rotations": rotated_maps(maps[chosen], setting.orders)}
+    return {f"match of maps, {name}": tuple(match_networks(maps[chosen], visual, d)["p"]) for name, d in draws.items()}
 
 
-def _of_polarity(truth: str, sources: NDArray, means: Means) -> list[tuple[str, str, float]]:
+def _of_polarity(sources: NDArray, means: Means) -> PValues:
     layers, loadings = np.arange(_N_SOURCES) % _N_LAYERS, np.eye(_N_SOURCES)
     delayed = delay(sources, (DELAY,))
-    p = {
-        system: polarity(delayed, loadings, layers, means[system], penalty=_PENALTY, margin=_MARGIN).p_value
+    both, one_sign = (
+        polarity(delayed, loadings, layers, means[system], penalty=_PENALTY, margin=_MARGIN).p_value
         for system in ("default mode", "language")
-    }
-    return [("polarity", truth, p["default mode"])] + [("polarity", "decoy", p["language"])] * (truth == "planted")
+    )
+    return {"polarity": (both, one_sign)}
 
 
-def _of_modality(
-    truth: str, sources: NDArray, means: Means, generator: np.random.Generator
-) -> list[tuple[str, str, float]]:
+def _of_modality(sources: NDArray, means: Means, generator: np.random.Generator) -> PValues:
     responses = np.stack([means[name] for name in ("visual", "attention")], axis=1)
     half = len(sources) // 2
     guesses = []
@@ -183,24 +181,17 @@ def _of_modality(
         delayed = delay(sources[:, part], _DELAYS)
         guesses.append(fit_ridge(delayed[:half], responses[:half], penalties=(_PENALTY,)).predict(delayed[half:]))
     options = {"block": _MARGIN, "n_draws": _N_EXCHANGES, "generator": generator}
-    p = compare_modalities(*guesses, responses[half:], **options).p_values
-    return [("modality", truth, p[0])] + [("modality", "decoy", p[1])] * (truth == "planted")
+    return {"modality": tuple(compare_modalities(*guesses, responses[half:], **options).p_values)}
 
 
 def _of_redundancy(
     setting: _Setting, sources: NDArray[np.float64], generator: np.random.Generator
 ) -> list[tuple[str, str, float]]:
     shape = (setting.n_volumes, _N_LAYERS * _NEURONS_A_LAYER)
-    together = np.repeat(sources, shape[1] // _N_SOURCES, axis=1) + _slow(shape, _MEMORY, generator)
-    units = {"planted": together, "nothing": _slow(shape, _MEMORY, generator)}
-    units["decoy"] = _slow(shape, _LONG_MEMORY, generator)
+    together = np.repeat(sources, shape[1] // _N_SOURCES, axis=1) + autoregressive_noise(shape, _MEMORY, generator)
+    units = {"planted": together, "nothing": autoregressive_noise(shape, _MEMORY, generator)}
+    units["decoy"] = autoregressive_noise(shape, _LONG_MEMORY, generator)
     return [
         ("redundancy", truth, redundancy(activations, n_draws=_N_SURROGATES, generator=generator).p_value)
         for truth, activations in units.items()
     ]
-
-
-def _slow(shape: tuple[int, int], memory: float, generator: np.random.Generator) -> NDArray[np.float64]:
-    steps = generator.standard_normal(shape)
-    steps[1:] *= np.sqrt(1 - memory**2)
-    return lfilter([1.0], [1.0, -memory], steps, axis=0)

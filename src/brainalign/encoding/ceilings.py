@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from brainalign.encoding.inputs import usable_targets
+from brainalign.encoding.inputs import check_stack
 from brainalign.encoding.scoring import correlation_scores
 
 __all__ = ["inter_subject_correlation", "noise_ceiling", "normalize_scores"]
@@ -47,7 +47,7 @@ def noise_ceiling(responses: ArrayLike | Sequence[ArrayLike], *, average: bool =
     >>> noise_ceiling([[[1.0], [2.0], [4.0]], [[1.0], [2.0], [4.0]]]).tolist()
     [1.0]
     """
-    responses = _check_stack(responses, "repeat")
+    responses = check_stack(responses, "repeat")
     n_repeats = len(responses)
     single = responses.var(axis=1, ddof=1, dtype=np.float64).mean(axis=0)
     share = responses.mean(axis=0, dtype=np.float64).var(axis=0, ddof=1) / single
@@ -81,7 +81,7 @@ def inter_subject_correlation(responses: ArrayLike | Sequence[ArrayLike]) -> np.
     >>> inter_subject_correlation([[[1.0], [2.0], [4.0]], [[2.0], [4.0], [8.0]]]).round(6).tolist()
     [[1.0], [1.0]]
     """
-    responses = _check_stack(responses, "subject")
+    responses = check_stack(responses, "subject")
     total = responses.sum(axis=0, dtype=np.float64)
     return np.stack([correlation_scores(total - subject, subject) for subject in responses])
 
@@ -122,24 +122,3 @@ def normalize_scores(scores: ArrayLike, ceiling: ArrayLike, *, floor: float = 0.
         raise ValueError(msg)
     is_high = ceiling >= floor
     return np.where(is_high, scores / np.where(is_high, ceiling, 1.0), np.nan)
-
-
-def _check_stack(responses: ArrayLike | Sequence[ArrayLike], what: str) -> np.ndarray:
-    parts = [np.asarray(part) for part in responses]
-    shapes = {part.shape for part in parts}
-    if len(parts) < 2 or len(shapes) > 1 or parts[0].ndim != 2 or parts[0].shape[0] < 2 or parts[0].shape[1] == 0:
-        msg = (
-            f"responses must be at least 2 {what}s of one shape (n_samples, n_targets): got {len(parts)} {what}s of "
-            f"shape {', '.join(str(shape) for shape in sorted(shapes))}. Cut them to their common samples and targets."
-        )
-        raise ValueError(msg)
-    for i, part in enumerate(parts):
-        usable = usable_targets(part)
-        if not usable.all():
-            msg = (
-                f"{what} {i} has {int((~usable).sum())} of {len(usable)} targets that are constant or not finite "
-                f"(columns {np.flatnonzero(~usable)[:5].tolist()}); leave the {what} or the targets out."
-            )
-            raise ValueError(msg)
-    stack = np.stack(parts)
-    return stack if stack.dtype in (np.float32, np.float64) else stack.astype(np.float64)

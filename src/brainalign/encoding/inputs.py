@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["check_features", "check_responses", "check_runs", "usable_targets"]
+__all__ = ["check_features", "check_responses", "check_runs", "check_stack", "usable_targets"]
 
 
 def check_features(features: ArrayLike, *, name: str = "features") -> np.ndarray:
@@ -101,6 +103,48 @@ def usable_targets(responses: ArrayLike) -> np.ndarray:
     return np.isfinite(ranges) & (ranges > 0)
 
 
+def check_stack(responses: ArrayLike | Sequence[ArrayLike], what: str, *, fewest: int = 2) -> np.ndarray:
+    """Check responses to one stimulus that were measured several times, in repeats or subjects.
+
+    Parameters
+    ----------
+    responses : array of shape (n_parts, n_samples, n_targets)
+        A table of responses for every repeat or subject.
+    what : str
+        What a part is called in the error: "repeat" or "subject".
+    fewest : int
+        Parts that there must be at least.
+
+    Returns
+    -------
+    array of shape (n_parts, n_samples, n_targets)
+        The same values as floating-point numbers.
+
+    Raises
+    ------
+    ValueError
+        For too few parts, parts of unequal shape, or a part with a target that is constant or not finite; the part is
+        named by its position.
+    """
+    parts = [np.asarray(part) for part in responses]
+    shapes = {part.shape for part in parts}
+    if len(parts) < fewest or len(shapes) > 1 or parts[0].ndim != 2 or parts[0].shape[0] < 2 or parts[0].shape[1] == 0:
+        msg = (
+            f"responses must be at least {fewest} {what}s of one shape (n_samples, n_targets): got {len(parts)} "
+            f"{what}s of shape {', '.join(map(str, sorted(shapes)))}. Cut them to their common samples and targets."
+        )
+        raise ValueError(msg)
+    for i, part in enumerate(parts):
+        usable = usable_targets(part)
+        if not usable.all():
+            msg = (
+                f"{what} {i} has {int((~usable).sum())} of {len(usable)} targets that are constant or not finite "
+                f"(columns {np.flatnonzero(~usable)[:5].tolist()}); leave the {what} or the targets out."
+            )
+            raise ValueError(msg)
+    return _floating(np.stack(parts))
+
+
 def check_runs(runs: ArrayLike | None, n_samples: int) -> np.ndarray:
     """Check the run labels of samples.
 
@@ -156,4 +200,8 @@ def _two_dimensional(values: ArrayLike, name: str, column: str) -> np.ndarray:
         if column == "target":
             msg += " Does the mask select any voxel?"
         raise ValueError(msg)
+    return _floating(values)
+
+
+def _floating(values: np.ndarray) -> np.ndarray:
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)

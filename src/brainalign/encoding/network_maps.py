@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
-from brainalign.encoding.refits import Folds, shifted_scores
+from brainalign.encoding.refits import shifted_scores
+from brainalign.encoding.ridge import standardization
 from brainalign.encoding.shifts import admissible_shifts, share_at_least, shifted_products
+from brainalign.encoding.splits import Split
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])  # the right hemisphere turns as the mirror image of the left one
 
@@ -134,8 +136,8 @@ def shifted_maps(
     if X.shape[1] % n_delays:
         msg = f"{X.shape[1]} features can not be {n_delays} delays of the same atoms."
         raise ValueError(msg)
-    spread = X.std(axis=0)
-    Z = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    center, scale = standardization(X)
+    Z = (X - center) / scale
     inverse = np.linalg.inv(Z.T @ Z + penalty * np.eye(Z.shape[1]))
     summed = inverse.reshape(n_delays, -1, Z.shape[1]).sum(axis=0)  # the sum over delays needs no array of its own
     maps = summed @ shifted_products(Z, Y - Y.mean(axis=0))
@@ -194,7 +196,7 @@ def system_scores(
     features: ArrayLike,
     responses: ArrayLike,
     systems: Mapping[str, ArrayLike],
-    folds: Folds,
+    folds: Sequence[Split],
     *,
     penalty: float,
     margin: int,

@@ -99,8 +99,8 @@ def _clean_run(
             "detrend or high_pass, or drop the run."
         )
         raise ValueError(msg)
-    if (np.ptp(responses, axis=0) == 0).any():
-        flat = np.flatnonzero(np.ptp(responses, axis=0) == 0)
+    flat = np.flatnonzero(np.ptp(responses, axis=0) == 0)
+    if flat.size:
         msg = f"{len(flat)} targets are constant in run {run} (columns {flat[:5].tolist()}); drop them or the run."
         raise ValueError(msg)
     # Not filter="cosine": nilearn leaves it out where a confound resembles a cosine, as a quadratic trend does.

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from brainalign.encoding.network_maps import dice
+from brainalign.encoding.ridge import standardization
 from brainalign.encoding.shifts import share_at_least
+from brainalign.encoding.splits import Split
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def map_overlap(maps: ArrayLike) -> float:
 def removal_curve(
     features: ArrayLike,
     responses: ArrayLike,
-    folds: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    folds: Sequence[Split],
     *,
     groups: ArrayLike | None = None,
     penalty: float,
@@ -219,8 +221,8 @@ class _Normal:
     """Normal equations of a ridge regression on one fold, solved for any subset of the features."""
 
     def __init__(self, features: NDArray, responses: NDArray, train: NDArray, test: NDArray, penalty: float) -> None:
-        mean, spread = features[train].mean(axis=0), features[train].std(axis=0)
-        X, Y = (features - mean) / np.where(spread > 0, spread, 1.0), responses - responses[train].mean(axis=0)
+        center, scale = standardization(features[train])
+        X, Y = (features - center) / scale, responses - responses[train].mean(axis=0)
         self.gram = X[train].T @ X[train] + penalty * np.eye(X.shape[1])
         self.cross = X[train].T @ Y[train]
         self.test = X[test]

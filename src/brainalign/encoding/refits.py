@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_SHIFTS_AT_ONCE = 64
+from brainalign.encoding.ridge import standardization
+from brainalign.encoding.splits import Split
 
-Folds = Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]
-"""Pairs (train, test) of sample numbers."""
+_SHIFTS_AT_ONCE = 64
 
 
 def shifted_scores(
-    features: ArrayLike, responses: ArrayLike, folds: Folds, *, penalty: float, shifts: ArrayLike
+    features: ArrayLike, responses: ArrayLike, folds: Sequence[Split], *, penalty: float, shifts: ArrayLike
 ) -> NDArray[np.float64]:
     """Cross-validated scores of models that are fitted to circularly shifted responses.
 
@@ -65,8 +65,8 @@ class _Fold:
     """What of a ridge regression on one fold does not depend on the responses."""
 
     def __init__(self, X: NDArray, train: NDArray, test: NDArray, penalty: float) -> None:
-        mean, spread = X[train].mean(axis=0), X[train].std(axis=0)
-        Z = (X - mean) / np.where(spread > 0, spread, 1.0)
+        center, scale = standardization(X[train])
+        Z = (X - center) / scale
         gram = Z[train].T @ Z[train] + penalty * np.eye(Z.shape[1])
         self.to_weights = np.linalg.solve(gram, Z[train].T)
         self.tested = Z[test] - Z[test].mean(axis=0)

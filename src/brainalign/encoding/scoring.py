@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from brainalign.encoding.inputs import check_features, check_responses, check_runs
 
-__all__ = ["center_runs", "correlation_scores"]
+__all__ = ["center_runs", "check_predictions", "correlation_scores"]
 
 
 def correlation_scores(predictions: ArrayLike, responses: ArrayLike, runs: ArrayLike | None = None) -> np.ndarray:
@@ -40,14 +40,36 @@ def correlation_scores(predictions: ArrayLike, responses: ArrayLike, runs: Array
     >>> correlation_scores([[1.0], [2.0], [9.0], [8.0]], [[3.0], [4.0], [6.0], [5.0]], [0, 0, 1, 1]).round(6).tolist()
     [1.0]
     """
+    predictions, responses = check_predictions(predictions, responses)
+    runs = check_runs(runs, len(predictions))
+    P, Y = center_runs(predictions, runs), center_runs(responses, runs)
+    return np.einsum("it,it->t", P, Y) / lengths(P, predictions) / lengths(Y, responses)
+
+
+def check_predictions(predictions: ArrayLike, responses: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Refuse predictions that cannot be compared with the responses, target by target.
+
+    Parameters
+    ----------
+    predictions, responses : array of shape (n_samples, n_targets)
+        Held-out predictions and what was measured.
+
+    Returns
+    -------
+    predictions, responses : array of shape (n_samples, n_targets)
+        The same values as floating-point numbers.
+
+    Raises
+    ------
+    ValueError
+        For bad shapes or values.
+    """
     predictions = check_features(predictions, name="predictions")
     responses = check_responses(responses, n_samples=len(predictions))
     if predictions.shape != responses.shape:
         msg = f"predictions and responses must have the same targets: got {predictions.shape} and {responses.shape}."
         raise ValueError(msg)
-    runs = check_runs(runs, len(predictions))
-    P, Y = center_runs(predictions, runs), center_runs(responses, runs)
-    return np.einsum("it,it->t", P, Y) / lengths(P, predictions) / lengths(Y, responses)
+    return predictions, responses
 
 
 def center_runs(values: np.ndarray, runs: np.ndarray) -> np.ndarray:

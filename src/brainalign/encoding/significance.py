@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import false_discovery_control
 
-from brainalign.encoding.inputs import check_features, check_responses, check_runs
-from brainalign.encoding.scoring import center_runs, lengths
+from brainalign.encoding.inputs import check_runs
+from brainalign.encoding.scoring import center_runs, check_predictions, lengths
 
 __all__ = ["benjamini_hochberg", "p_values"]
 
@@ -75,11 +75,7 @@ def p_values(
     predictions are not quite independent of the responses: shifts over the whole run allow for that, shifts within
     every fold do not.
     """
-    predictions = check_features(predictions, name="predictions")
-    responses = check_responses(responses, n_samples=len(predictions))
-    if predictions.shape != responses.shape:
-        msg = f"predictions and responses must have the same targets: got {predictions.shape} and {responses.shape}."
-        raise ValueError(msg)
+    predictions, responses = check_predictions(predictions, responses)
     runs = check_runs(runs, len(predictions))
     if kind not in ("blocks", "circular", "phase") or n_draws < 1 or generator is None or block < 1:
         msg = (

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import bootstrap
 
 from brainalign.encoding.encoding_model import fit_encoding
-from brainalign.encoding.inputs import usable_targets
+from brainalign.encoding.inputs import check_stack
 from brainalign.encoding.scoring import correlation_scores
 
 __all__ = ["MeanInterval", "left_out_subject_scores", "mean_over_subjects"]
@@ -55,7 +55,7 @@ def left_out_subject_scores(
         For fewer than three subjects, a subject with a target that is constant or not finite (named by its position),
         or whatever `fit_encoding` refuses.
     """
-    responses = _check_subjects(responses)
+    responses = check_stack(responses, "subject", fewest=_FEWEST_SUBJECTS).astype(np.float64, copy=False)
     n_subjects, _, n_targets = responses.shape
     others = (responses.sum(axis=0) - responses) / (n_subjects - 1)
     fit = fit_encoding(features, _side_by_side(others), **{**options, "n_draws": 0, "return_weights": False})
@@ -108,23 +108,3 @@ def mean_over_subjects(values: ArrayLike, *, n_draws: int, generator: np.random.
 def _side_by_side(responses: NDArray[np.float64]) -> NDArray[np.float64]:
     """All targets of the first subject, then all of the second: (n_samples, n_subjects * n_targets)."""
     return responses.transpose(1, 0, 2).reshape(responses.shape[1], -1)
-
-
-def _check_subjects(responses: ArrayLike | Sequence[ArrayLike]) -> NDArray[np.float64]:
-    parts = [np.asarray(part, dtype=np.float64) for part in responses]
-    shapes = sorted({part.shape for part in parts})
-    if len(parts) < _FEWEST_SUBJECTS or len(shapes) > 1 or len(shapes[0]) != 2:
-        msg = (
-            f"responses must be at least {_FEWEST_SUBJECTS} subjects of one shape (n_samples, n_targets): got "
-            f"{len(parts)} of shape {', '.join(map(str, shapes))}. Cut them to their common samples and targets."
-        )
-        raise ValueError(msg)
-    for subject, part in enumerate(parts):
-        usable = usable_targets(part)
-        if not usable.all():
-            msg = (
-                f"subject {subject} has {int((~usable).sum())} of {len(usable)} targets that are constant or not "
-                f"finite (columns {np.flatnonzero(~usable)[:5].tolist()}); leave the subject or the targets out."
-            )
-            raise ValueError(msg)
-    return np.stack(parts)
