@@ -10,9 +10,8 @@ import time
 
 import numpy as np
 import pytest
-from tests.runs.tiny import build, enter, manifest
+from tests.runs.tiny import manifest
 
-from brainalign.datasets.catalogue import catalogue
 from brainalign.runs.execution import run_chapter
 from brainalign.runs.keys import compute_key
 from brainalign.runs.registry import get_chapter
@@ -24,15 +23,6 @@ MOST_FOR_READING = 2.0
 MOST_FOR_A_STAGE = 1.0
 N_RUNS = 2000
 N_RESULTS = 40
-
-
-@pytest.fixture
-def tiny(tmp_path, monkeypatch):
-    project = build(tmp_path)
-    enter(project, monkeypatch)
-    monkeypatch.setenv("BRAINALIGN_STAGES", str(tmp_path / "stages"))
-    yield project
-    catalogue.cache_clear()
 
 
 def processor_seconds():
@@ -89,7 +79,8 @@ def test_reading_many_runs(benchmark, capsys, many_runs):
 
 
 @pytest.mark.benchmark(timer=time.process_time)
-def test_reading_a_stage(benchmark, capsys, tiny):
+def test_reading_a_stage(benchmark, capsys, tiny, monkeypatch):
+    monkeypatch.setenv("BRAINALIGN_STAGES", str(tiny.base / "stages"))
     inputs = np.random.default_rng(0).normal(size=(1000, 1000))
     benchmark.pedantic(lambda: stage("large", {"inputs": inputs}, lambda: inputs @ inputs), rounds=5, warmup_rounds=1)
     seconds = benchmark.stats.stats.min

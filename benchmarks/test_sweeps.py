@@ -11,7 +11,7 @@ import time
 
 import pytest
 from numpy.testing import assert_array_less
-from tests.runs.tiny import TINY, build, enter, manifest, put
+from tests.runs.tiny import TINY, manifest, put
 
 from brainalign.runs.collect import collect_runs
 from brainalign.runs.grids import make_grid
@@ -25,13 +25,6 @@ N_MODULES = 135  # that a chapter of this book imports
 
 MOST_OVER_IDEAL = 1.25
 MOST_SECONDS = 2.0
-
-
-@pytest.fixture
-def tiny(tmp_path, monkeypatch):
-    project = build(tmp_path)
-    enter(project, monkeypatch)
-    return project
 
 
 @pytest.mark.benchmark(timer=time.perf_counter)

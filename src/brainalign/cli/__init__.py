@@ -22,6 +22,7 @@ from brainalign.cli.zoo import zoo_app
 from brainalign.datasets.catalogue import ChecksumError
 from brainalign.datasets.home import use_data_home
 from brainalign.runs.errors import BookError, ChapterFailedError, StoreError, StoreWarning, UsageError
+from brainalign.runs.manifest import hardware_line
 from brainalign.runs.parameters import DEFAULT_PROFILE
 from brainalign.runs.progress import chapter_progress
 from brainalign.runs.registry import CHAPTERS, get_chapter
@@ -116,7 +117,6 @@ def show(
     console, found = open_console(), RunStore().open(run)
     manifest = found.manifest
     table = Table(show_header=False, box=None, pad_edge=False)
-    gpus = ", ".join(manifest.hardware["gpus"]) or "no GPU"
     rows = {
         "run": f"{found.name} ({manifest.status})",
         "executed": f"{manifest.started}, {manifest.seconds:.1f} s, peak {manifest.peak_memory_bytes / 2**20:.0f} MiB",
@@ -127,7 +127,7 @@ def show(
         "source": f"{len(manifest.key_parts['source'])} modules, commit {manifest.commit or 'unknown'}",
         "data": ", ".join(f"{item['file']} ({item['sha256'][:12]})" for item in manifest.data),
         "versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
-        "hardware": f"{manifest.hardware['processor']}, {manifest.hardware['cores']} cores, {gpus}",
+        "hardware": hardware_line(manifest.hardware),
         "device": (manifest.device or {"used": "the processor"})["used"],
         "stages": ", ".join(f"{stage['name']} ({stage['origin']})" for stage in manifest.stages) or "none",
         "notices": "; ".join(manifest.notices) or "none",
@@ -244,7 +244,7 @@ def _show_error(console: Console, run: Run) -> None:
 
 
 def _show_results(console: Console, run: Run) -> None:
-    scalars = {name: value for name, value in run.results().items() if not isinstance(value, list | dict)}
+    scalars = run.scalars()
     if not scalars:
         return
     table = Table("result", "value", box=None, pad_edge=False)

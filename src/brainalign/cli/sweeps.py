@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -181,21 +181,19 @@ def _in_all(planned: Plan) -> str:
     return "" if seconds is None else f", together about {duration(seconds)} of work"
 
 
-@contextmanager
-def _client(scheduler: str | None, slurm: bool, workers: int | None, threads: int, n_runs: int) -> Iterator[Client]:
+def _client(
+    scheduler: str | None, slurm: bool, workers: int | None, threads: int, n_runs: int
+) -> AbstractContextManager[Client]:
     from brainalign.runs.sweeps.clusters import local_client, running_client, slurm_client
 
     if scheduler is not None:
-        opened = running_client(scheduler)
-    elif slurm:
-        if workers is None:
-            msg = "--slurm needs --workers, the number of jobs."
-            raise UsageError(msg)
-        opened = slurm_client(workers, n_threads=threads)
-    else:
-        opened = local_client(workers, n_threads=threads, n_runs=n_runs)
-    with opened as client:
-        yield client
+        return running_client(scheduler)
+    if not slurm:
+        return local_client(workers, n_threads=threads, n_runs=n_runs)
+    if workers is None:
+        msg = "--slurm needs --workers, the number of jobs."
+        raise UsageError(msg)
+    return slurm_client(workers, n_threads=threads)
 
 
 def _drive(console: Console, prepared: Any, client: Client, threads: int, timeouts: dict[str, int | None]) -> None:

@@ -79,10 +79,9 @@ class RunHandle:
         return f"<run {self._run.name}, {how}, {len(self.results)} results>"
 
     def _repr_html_(self) -> str:
-        scalars = {name: value for name, value in self.results.items() if not isinstance(value, list | dict)}
         rows = "".join(
             f"<tr><td>{html.escape(name)}</td><td>{html.escape(_number(value))}</td></tr>"
-            for name, value in scalars.items()
+            for name, value in self._run.scalars().items()
         )
         head = "<thead><tr><th>result</th><th>value</th></tr></thead>"
         return f"<p>{html.escape(repr(self)[1:-1])}</p><table class='dataframe'>{head}{rows}</table>"

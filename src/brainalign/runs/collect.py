@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from brainalign.runs.errors import StoreWarning, UsageError
-from brainalign.runs.manifest import Manifest, ManifestError
-from brainalign.runs.store import MANIFEST, Run, RunStore
+from brainalign.runs.errors import UsageError
+from brainalign.runs.store import Run, RunStore
 
 PARAMETER, RESULT = "parameters.", "results."
 """Beginnings of the names of columns with parameters and with results."""
@@ -52,46 +49,10 @@ def collect_runs(
         mapping has a column for each of its numbers, ``results.NAME.PART``. Empty where a run has no such value.
     """
     store = store or RunStore()
-    rows = [_row(run, with_lists) for run in read_runs(store, chapters, run_ids=run_ids)]
+    rows = [_row(run, with_lists) for run in store.runs(chapters, run_ids=run_ids)]
     table = pd.DataFrame(rows, columns=list(dict.fromkeys(name for row in rows for name in row)) or [*_FACTS, "error"])
     order = [name for start in ("", PARAMETER, RESULT) for name in table if _start(name) == start]
     return table[order].sort_values(["chapter", "started", "run_id"], ignore_index=True)
-
-
-def read_runs(
-    store: RunStore, chapters: Collection[str] | None = None, *, run_ids: Collection[str] | None = None
-) -> list[Run]:
-    """Runs of a store, good and failed, in no order.
-
-    Parameters
-    ----------
-    store : RunStore
-        Where the runs are.
-    chapters, run_ids : collection of str, optional
-        Only runs of these chapters, and with these ids.
-
-    Returns
-    -------
-    list of Run
-        A manifest that cannot be read or believed is passed over with a `StoreWarning`.
-    """
-    runs, passed_over = [], defaultdict(list)
-    for path in sorted(store.folder.glob(f"*/[!.]*/{MANIFEST}")):
-        run, chapter = path.parent.name, path.parent.parent.name
-        if chapters is not None and chapter not in chapters:
-            continue
-        if run_ids is not None and run.removesuffix("-failed") not in run_ids:
-            continue
-        try:
-            runs.append(Run(path.parent, Manifest.from_json(path.read_bytes())))
-        except FileNotFoundError:
-            continue  # another run is taking its place
-        except ManifestError as error:
-            passed_over[str(error)].append(f"{chapter}/{run}")
-    for reason, names in passed_over.items():
-        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        warnings.warn(f"{len(names)} runs were left out ({shown}): {reason}.", StoreWarning, stacklevel=3)
-    return runs
 
 
 def flat_results(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,8 +97,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 def _row(run: Run, with_lists: bool) -> dict[str, Any]:
     manifest = run.manifest
     row = {name: getattr(manifest, name) for name in _FACTS}
-    error = manifest.error or {}
-    row["error"] = f"{error.get('kind')}: {error.get('text')}" if error else None
+    row["error"] = manifest.error_line
     row |= {f"{PARAMETER}{name}": _cell(value) for name, value in manifest.parameters.items()}
     for name, value in flat_results(run.results()).items():
         if with_lists or not isinstance(value, list):

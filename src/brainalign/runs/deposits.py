@@ -13,7 +13,7 @@ from brainalign.datasets.locations import project_root
 from brainalign.runs.errors import UsageError
 from brainalign.runs.keys import RunKey, compute_key
 from brainalign.runs.manifest import Manifest, ManifestError, checksum_of, now
-from brainalign.runs.recording import RESULTS, TABLES
+from brainalign.runs.recording import TABLES
 from brainalign.runs.registry import get_chapter
 from brainalign.runs.store import MANIFEST, NOTEBOOK, Run
 
@@ -61,10 +61,8 @@ class Deposit:
         return f"{self.folder.parent.name}/{self.folder.name}"
 
     def scalars(self) -> dict[str, Any]:
-        """Recorded numbers and words, without lists and evidence on claims."""
-        path = self.folder / RESULTS
-        results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return {name: value for name, value in results.items() if not isinstance(value, list | dict)}
+        """Recorded numbers and words, see `Run.scalars`; none of an altered deposit."""
+        return Run(self.folder, self.manifest).scalars() if self.manifest else {}
 
 
 def deposit_run(run: Run, *, by: str, note: str = "") -> Deposit:

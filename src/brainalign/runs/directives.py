@@ -18,6 +18,7 @@ from brainalign.datasets.catalogue import MissingDataError
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.deposits import Deposit, list_deposits
 from brainalign.runs.keys import compute_key
+from brainalign.runs.manifest import hardware_line
 from brainalign.runs.pages import page_record
 from brainalign.runs.registry import CHAPTERS, get_chapter
 
@@ -58,12 +59,11 @@ class RunRecord(MarkdownDirective):
     def lines(self) -> list[str]:
         """Two columns: what, and its value."""
         record = self.record(self.env.docname)
-        gpus = ", ".join(record["hardware"]["gpus"]) or "no GPU"
         rows = [
             ("executed", f"{_day(record)}, in {record['seconds']:.0f} s; {_origin(record)}"),
             ("parameters", _parameters(record)),
             ("repeat with", f"`{record['command']}`"),
-            ("on", f"{record['hardware']['processor']}, {record['hardware']['cores']} cores, {gpus}"),
+            ("on", hardware_line(record["hardware"])),
             ("device", _device(record)),
             ("stages", _stages(record)),
             ("with", _versions(record)),
@@ -82,7 +82,6 @@ class BookStatus(MarkdownDirective):
         rows = []
         for chapter in CHAPTERS:
             record = self.record(chapter.docname)
-            gpus = ", ".join(record["hardware"]["gpus"]) or "no GPU"
             memory = f"{record['peak_memory_bytes'] / 2**20:.0f} MiB"
             rows.append(
                 (
@@ -92,7 +91,7 @@ class BookStatus(MarkdownDirective):
                     record["profile"],
                     _origin(record),
                     _freshness(chapter, record),
-                    f"{record['hardware']['processor']}, {record['hardware']['cores']} cores, {gpus}",
+                    hardware_line(record["hardware"]),
                 )
             )
         head = ("chapter", "executed", "time, memory", "parameters", "in this book", "against the code", "hardware")
@@ -145,13 +144,11 @@ def deposit_block(deposit: Deposit) -> list[str]:
     rows = [("signed by", signed), ("state", _state(deposit))]
     title = "A deposited run that was altered"
     if manifest is not None:
-        hardware = manifest.hardware
         record = {"device": manifest.device, "notices": manifest.notices}
-        on = f"{hardware['processor']}, {hardware['cores']} cores, {', '.join(hardware['gpus']) or 'no GPU'}"
         title = f"A deposited run with the profile {manifest.profile}, {deposit.state}"
         rows += [
             ("executed", f"{manifest.started[:10]}, in {manifest.seconds:.0f} s"),
-            ("on", f"{on}; {_device(record)}"),
+            ("on", f"{hardware_line(manifest.hardware)}; {_device(record)}"),
             ("repeat with", f"`{manifest.command}`"),
             ("note", escape(facts["note"]) or "none"),
         ]

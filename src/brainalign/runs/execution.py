@@ -111,10 +111,8 @@ def run_chapter(
     reasons = _reasons(chapter, key, store, forced=existing is not None)
     if on_start:
         on_start(reasons)
-    asked = _Asked(chapter, parameters, key, profile, force, CellWatch(cell_timeout, run_timeout, on_cell))
-    run = _execute(asked, store)
-    if run.manifest.status == "failed":
-        raise ChapterFailedError(run)
+    watch = CellWatch(cell_timeout, run_timeout, on_cell)
+    run = execute_run(AskedRun(chapter, parameters, key, profile, watch, force), store)
     return Outcome(run, reused=False, reasons=reasons)
 
 
@@ -126,27 +124,37 @@ def _reasons(chapter: Chapter, key: RunKey, store: RunStore, *, forced: bool) ->
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A run that was asked for."""
+class AskedRun:
+    """A run that was asked for, with the key of the chapter as it is now; see `run_chapter`."""
 
     chapter: Chapter
     parameters: ChapterParameters
     key: RunKey
     profile: str
-    force: bool
     watch: CellWatch
+    force: bool = False
 
 
-def _execute(asked: _Asked, store: RunStore) -> Run:
+def execute_run(asked: AskedRun, store: RunStore) -> Run:
+    """Execute a run without looking for an earlier one.
+
+    Raises
+    ------
+    MissingDataError, ChecksumError, ChapterFailedError, StoreError
+        See `run_chapter`.
+    """
     folder = store.new_folder(asked.chapter.name, asked.key)
     try:
-        return store.commit(folder, _measure(asked, folder))
+        run = store.commit(folder, _measure(asked, folder))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)  # interrupted, or its data is gone: nothing was measured
         raise
+    if run.manifest.status == "failed":
+        raise ChapterFailedError(run)
+    return run
 
 
-def _measure(asked: _Asked, folder: Path) -> Manifest:
+def _measure(asked: AskedRun, folder: Path) -> Manifest:
     chapter, parameters, key = asked.chapter, asked.parameters, asked.key
     started, clock = now(), time.monotonic()
     logs, memory = _Logs(folder), PeakMemory()
@@ -184,7 +192,7 @@ def _measure(asked: _Asked, folder: Path) -> Manifest:
     )
 
 
-def _run_notebook(asked: _Asked, folder: Path) -> dict[str, Any] | None:
+def _run_notebook(asked: AskedRun, folder: Path) -> dict[str, Any] | None:
     """Execute; what was raised, in the layout of the manifest, or None."""
     try:
         execute_notebook(asked.chapter.read_source(), asked.parameters.changed(), folder / NOTEBOOK, asked.watch)

@@ -53,6 +53,32 @@ class RunKey:
         return lines
 
 
+@dataclass(frozen=True)
+class ChapterCode:
+    """The parts of a key that all runs of a chapter share; see `RunKey`."""
+
+    code: dict[str, str]
+    source: dict[str, str]
+    lock: dict[str, str]
+
+    def key(self, parameters: ChapterParameters, *, data: Mapping[str, str] | None = None) -> RunKey:
+        """The key of a run with these parameters; see `compute_key`."""
+        if data is None:
+            data = {file.label: file.sha256 for reference in parameters.data() for file in files_of(reference)}
+        values = parameters.model_dump(mode="json")
+        return RunKey(code=self.code, parameters=values, source=self.source, lock=self.lock, data=dict(data))
+
+
+def read_code(chapter: Chapter) -> ChapterCode:
+    """Read a chapter's text notebook and the source behind it, as they are now; for the keys of many runs."""
+    cells = ["\n".join(line.rstrip() for line in c.source.splitlines()) for c in code_cells(chapter.read_source())]
+    return ChapterCode(
+        code={f"cell {number}": _sha256(cell.encode()) for number, cell in enumerate(cells, 1)},
+        source=source_checksums(imported_modules(cells)),
+        lock=lock_checksum(),
+    )
+
+
 def compute_key(chapter: Chapter, parameters: ChapterParameters, *, data: Mapping[str, str] | None = None) -> RunKey:
     """The key of a chapter as it is now, with these parameters.
 
@@ -74,16 +100,7 @@ def compute_key(chapter: Chapter, parameters: ChapterParameters, *, data: Mappin
     MissingDataError, ChecksumError
         When a file that the chapter reads is not there or is not the right one.
     """
-    cells = ["\n".join(line.rstrip() for line in c.source.splitlines()) for c in code_cells(chapter.read_source())]
-    if data is None:
-        data = {file.label: file.sha256 for reference in parameters.data() for file in files_of(reference)}
-    return RunKey(
-        code={f"cell {number}": _sha256(cell.encode()) for number, cell in enumerate(cells, 1)},
-        parameters=parameters.model_dump(mode="json"),
-        source=source_checksums(imported_modules(cells)),
-        lock=lock_checksum(),
-        data=dict(data),
-    )
+    return read_code(chapter).key(parameters, data=data)
 
 
 def _changes(then: Mapping[str, Any], now: Mapping[str, Any], *, show_values: bool) -> str:

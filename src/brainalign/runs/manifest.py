@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -109,6 +110,11 @@ class Manifest(BaseModel):
     commit: str | None
     command: str
 
+    @property
+    def error_line(self) -> str | None:
+        """Kind and text of the error in one line; None for a good run."""
+        return f"{self.error.get('kind')}: {self.error.get('text')}" if self.error else None
+
     def to_json(self) -> str:
         """The text of ``manifest.json``: all fields, and a checksum over them."""
         content = json.loads(self.model_dump_json())
@@ -190,6 +196,12 @@ def hardware() -> dict[str, Any]:
         "memory_bytes": psutil.virtual_memory().total,
         "gpus": _gpus(),
     }
+
+
+def hardware_line(described: Mapping[str, Any]) -> str:
+    """Processor, cores and graphics cards in one line, of what `hardware` found."""
+    gpus = ", ".join(described["gpus"]) or "no GPU"
+    return f"{described['processor']}, {described['cores']} cores, {gpus}"
 
 
 def source_commit() -> str | None:

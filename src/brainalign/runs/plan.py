@@ -15,7 +15,7 @@ from brainalign.datasets.home import data_home
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.errors import UsageError
 from brainalign.runs.grids import Grid
-from brainalign.runs.keys import compute_key
+from brainalign.runs.keys import read_code
 from brainalign.runs.parameters import DEFAULT_PROFILE, ChapterParameters
 from brainalign.runs.store import Run, RunStore
 
@@ -195,10 +195,10 @@ def _plan(
 
 
 def _count_existing(chapter: Chapter, parameters: Iterable[ChapterParameters], store: RunStore) -> int:
-    n_existing = 0
+    n_existing, code = 0, read_code(chapter)
     for one in parameters:
         try:
-            n_existing += store.find(chapter.name, compute_key(chapter, one)) is not None
+            n_existing += store.find(chapter.name, code.key(one)) is not None
         except (MissingDataError, ChecksumError):
             continue  # its data is not here, so nothing is known of its key
     return n_existing

@@ -9,7 +9,7 @@ import os
 import platform
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from brainalign.runs.recording import RESULTS
 MANIFEST = "manifest.json"
 NOTEBOOK = "notebook.ipynb"
 _FAILED = "-failed"
+_PASSED_OVER = "passed over and left alone"
 _KEY_PARTS = {field.name for field in fields(RunKey)}
 _MOST_TRIES = 100
 
@@ -47,6 +48,10 @@ class Run:
         """What the chapter recorded."""
         path = self.folder / RESULTS
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def scalars(self) -> dict[str, Any]:
+        """Recorded numbers and words, without lists and evidence on claims."""
+        return {name: value for name, value in self.results().items() if not isinstance(value, list | dict)}
 
     def notebook(self) -> NotebookNode:
         """The executed notebook."""
@@ -72,6 +77,32 @@ class RunStore:
         """Good runs of a chapter, the latest first."""
         return [run for run in self._runs(chapter) if run.manifest.status == "ok"]
 
+    def runs(self, chapters: Collection[str] | None = None, *, run_ids: Collection[str] | None = None) -> list[Run]:
+        """Runs, good and failed, in no order; only of these chapters, and with these ids, where they are given."""
+        found, left_out = [], {}
+        for chapter in self._chapters():
+            if chapters is None or chapter in chapters:
+                runs, unreadable = self._read_all(chapter, run_ids)
+                found += runs
+                left_out |= unreadable
+        _warn(left_out, "left out")
+        return found
+
+    def failure(self, chapter: str, digest: str) -> Run | None:
+        """The failed run with this key, if there is one that can be read."""
+        try:
+            run = _read(self._failed_folder(chapter, digest))
+        except ManifestError:
+            return None
+        return run if run and run.manifest.key == digest else None
+
+    def failure_time(self, chapter: str, digest: str) -> int | None:
+        """When the failed run with this key was written, in nanoseconds; None when there is none."""
+        try:
+            return (self._failed_folder(chapter, digest) / MANIFEST).stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+
     def find(self, chapter: str, key: RunKey) -> Run | None:
         """The good run with this key, if there is one.
 
@@ -87,7 +118,7 @@ class RunStore:
             msg = f"{folder / MANIFEST} cannot be read: {error}. Update the project, or set BRAINALIGN_RUNS elsewhere."
             raise StoreError(msg) from error
         except ManifestError as error:
-            _warn(chapter, {folder.name: str(error)})
+            _warn({folder: error}, _PASSED_OVER)
             return None
         return run if run and run.manifest.status == "ok" and run.manifest.key == key.digest else None
 
@@ -145,7 +176,8 @@ class RunStore:
         StoreError
             When there is no room for it, or the store cannot be written; an earlier run stays as it was.
         """
-        place = folder.parent / (manifest.run_id + (_FAILED if manifest.status == "failed" else ""))
+        is_failed = manifest.status == "failed"
+        place = self._failed_folder(manifest.chapter, manifest.key) if is_failed else folder.parent / manifest.run_id
         try:
             (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
             _take_place(folder, place)
@@ -160,27 +192,40 @@ class RunStore:
             if process.isdigit() and not psutil.pid_exists(int(process)):
                 shutil.rmtree(path, ignore_errors=True)
 
+    def _failed_folder(self, chapter: str, digest: str) -> Path:
+        return self.folder / chapter / f"{digest[:12]}{_FAILED}"
+
     def _chapters(self) -> Iterator[str]:
         if self.folder.is_dir():
             yield from sorted(path.name for path in self.folder.iterdir() if path.is_dir())
 
     def _runs(self, chapter: str, *, named: str | None = None) -> list[Run]:
         """Readable runs, the latest first; one that is asked for by name must be readable."""
+        runs, unreadable = self._read_all(chapter)
+        for path, error in unreadable.items():
+            if named in (path.name, f"{chapter}/{path.name}"):
+                msg = f"{chapter}/{path.name} cannot be shown: {MANIFEST} is not as a run wrote it, {error}."
+                raise UsageError(msg) from error
+        _warn(unreadable, _PASSED_OVER)
+        return sorted(runs, key=lambda run: run.manifest.started, reverse=True)
+
+    def _read_all(
+        self, chapter: str, run_ids: Collection[str] | None = None
+    ) -> tuple[list[Run], dict[Path, ManifestError]]:
+        """Runs of a chapter, and what is wrong with those that cannot be read or believed, by their folders."""
         folder = self.folder / chapter
-        runs, passed_over = [], {}
+        runs, unreadable = [], {}
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if run_ids is not None and path.name.removesuffix(_FAILED) not in run_ids:
+                continue
             try:
                 run = _read(path)
             except ManifestError as error:
-                if named in (path.name, f"{chapter}/{path.name}"):
-                    msg = f"{chapter}/{path.name} cannot be shown: {MANIFEST} is not as a run wrote it, {error}."
-                    raise UsageError(msg) from error
-                passed_over[path.name] = str(error)
+                unreadable[path] = error
                 continue
             if run:
                 runs.append(run)
-        _warn(chapter, passed_over)
-        return sorted(runs, key=lambda run: run.manifest.started, reverse=True)
+        return runs, unreadable
 
 
 def _read(folder: Path) -> Run | None:
@@ -198,13 +243,13 @@ def _read(folder: Path) -> Run | None:
     return Run(folder, manifest)
 
 
-def _warn(chapter: str, passed_over: dict[str, str]) -> None:
+def _warn(unreadable: Mapping[Path, ManifestError], what_was_done: str) -> None:
     """One warning for each reason, with the runs that it holds for."""
-    for reason in dict.fromkeys(passed_over.values()):
-        names = [name for name, why in passed_over.items() if why == reason]
-        shown = ", ".join(f"{chapter}/{name}" for name in names[:3]) + (", ..." if len(names) > 3 else "")
+    for reason in dict.fromkeys(map(str, unreadable.values())):
+        names = [f"{path.parent.name}/{path.name}" for path, error in unreadable.items() if str(error) == reason]
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         runs = "1 run was" if len(names) == 1 else f"{len(names)} runs were"
-        warnings.warn(f"{runs} passed over and left alone ({shown}): {reason}.", StoreWarning, stacklevel=4)
+        warnings.warn(f"{runs} {what_was_done} ({shown}): {reason}.", StoreWarning, stacklevel=4)
 
 
 def _take_place(folder: Path, place: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_failure_that_left_no_run_is_remembered_by_the_record(tiny, client, ex
         raise MemoryError(msg)
 
     with monkeypatch.context() as broken:
-        broken.setattr(worker, "run_chapter", die)
+        broken.setattr(worker, "execute_run", die)
         sweep, _ = start(client)
     assert {run.error for run in sweep.record.runs.values()} == {"MemoryError: no space left"}
     assert prepare(TINY, THREE).pending == []

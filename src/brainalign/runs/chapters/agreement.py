@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from brainalign.runs.controlled_set import OBJECTIVES, seeded
 from brainalign.runs.parameters import ChapterParameters
 
-_OBJECTIVES = ("supervised", "distilled", "mae", "contrastive", "captioned")
-_CONTROLLED = tuple(f"{objective}-{size}" for size in ("s", "xs") for objective in _OBJECTIVES)
+_CONTROLLED = tuple(f"{objective}-{size}" for size in ("s", "xs") for objective in OBJECTIVES)
 _OTHERS = ("tower-s", "clip-s", "clip-hard-s", "clip-hard-scratch-s", "meter-s", "meter-plain-s")
 
 RECIPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -73,7 +73,7 @@ class AgreementParameters(ChapterParameters):
     def data(self) -> tuple[str, ...]:
         """Entries of the catalogue, and models of the mini-zoo, that a run reads."""
         seeds = {name: range(min(self.n_seeds, SHIPPED_SEEDS.get(name, 4))) for name in self.recipes()}
-        pictured = (f"zoo:{name}/{seed}" if seed else f"zoo:{name}" for name in seeds for seed in seeds[name])
+        pictured = (seeded(name, seed) for name in seeds for seed in seeds[name])
         models = (*pictured, "zoo:teacher", "zoo:bert-s", "zoo:gpt-s", "minilm")
         objects = ("objects-92",) if self.objects else ()
         public = () if self.table == "simulated" else ("brainscore-tables",)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from brainalign.runs.controlled_set import OBJECTIVES
+from brainalign.runs.controlled_set import controlled_models
 from brainalign.runs.parameters import ChapterParameters, FromText
 
 
@@ -38,10 +38,5 @@ class ControlledParameters(ChapterParameters):
 
     def data(self) -> tuple[str, ...]:
         """Entries of the catalogue that a run reads."""
-        models = [
-            f"zoo:{objective}-{size}" + (f"/{seed}" if seed else "")
-            for size in self.sizes
-            for objective in OBJECTIVES
-            for seed in self.seeds
-        ]
+        models = controlled_models(self.sizes, self.seeds)
         return (*models, "icn-published" if self.networks == "published" else "hcp-connectomes")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from brainalign.runs.controlled_set import OBJECTIVES
+from brainalign.runs.controlled_set import controlled_models
 from brainalign.runs.parameters import ChapterParameters, FromText, ModelReference, files_reference
 
 
@@ -48,12 +48,7 @@ class ControlsParameters(ChapterParameters):
 
     def data(self) -> tuple[str, ...]:
         """Entries of the catalogue that a run reads."""
-        controlled = [
-            f"zoo:{objective}-{size}" + (f"/{seed}" if seed else "")
-            for size in self.sizes
-            for objective in OBJECTIVES
-            for seed in range(4)
-        ]
+        controlled = controlled_models(self.sizes, range(4))
         model = files_reference(self.model)
         others = [] if model in controlled else [model]
         return (*others, *controlled, "icn-published", "hcp-connectomes")

@@ -11,11 +11,11 @@ from distributed import Client, Future, KilledWorker, as_completed
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.errors import UsageError
 from brainalign.runs.grids import Grid
-from brainalign.runs.keys import RunKey, compute_key
+from brainalign.runs.keys import read_code
 from brainalign.runs.manifest import scrub
 from brainalign.runs.store import RunStore
 from brainalign.runs.sweeps.record import SweepJournal, SweepRecord, SweepRun, read_record
-from brainalign.runs.sweeps.worker import Ending, Task, error_of, execute, failure_in_store, failure_time
+from brainalign.runs.sweeps.worker import Ending, Task, execute
 
 OnEnding = Callable[[SweepRun, str, bool], None]
 """Called with a run that has ended, its id, and whether a worker executed it now."""
@@ -100,16 +100,19 @@ def prepare(chapter: Chapter, grid: Grid, store: RunStore | None = None, *, retr
         When a file that a run reads cannot be trusted.
     """
     store = store or RunStore()
-    keys = [compute_key(chapter, parameters) for parameters in grid.parameters(chapter)]
+    points, code = grid.parameters(chapter), read_code(chapter)
+    keys = [code.key(parameters) for parameters in points]
     id_ = grid.digest(chapter.name)
     earlier = {} if retry_failed else _earlier_errors(store, id_)
-    failures = {key.digest[:12]: failure_time(store, chapter.name, key.digest) for key in keys}
+    failures = {key.digest[:12]: store.failure_time(chapter.name, key.digest) for key in keys}
     runs = {}
     for values, key in zip(grid, keys, strict=True):
         run = SweepRun(values=values, key=key.digest)
         if good := store.find(chapter.name, key):
             run = run.model_copy(update={"state": "done", "seconds": good.manifest.seconds})
-        elif not retry_failed and (error := _error_in_store(store, chapter, key) or earlier.get(key.digest)):
+        elif not retry_failed and (
+            error := _error_in_store(store, chapter.name, key.digest) or earlier.get(key.digest)
+        ):
             run = run.model_copy(update={"state": "failed", "error": error})
         runs[key.digest[:12]] = run
     record = SweepRecord(id=id_, chapter=chapter.name, profile=grid.profile, varied=grid.varied, runs=runs)
@@ -212,9 +215,9 @@ def _in_words(error: BaseException) -> str:
     return scrub(f"{type(error).__name__}: {error}")
 
 
-def _error_in_store(store: RunStore, chapter: Chapter, key: RunKey) -> str | None:
-    failed = failure_in_store(store, chapter.name, key.digest)
-    return error_of(failed) if failed else None
+def _error_in_store(store: RunStore, chapter: str, digest: str) -> str | None:
+    failed = store.failure(chapter, digest)
+    return failed.manifest.error_line if failed else None
 
 
 def _earlier_errors(store: RunStore, sweep: str) -> dict[str, str]:

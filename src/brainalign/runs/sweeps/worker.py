@@ -15,12 +15,12 @@ from filelock import FileLock, Timeout
 from brainalign.datasets.catalogue import ChecksumError, MissingDataError
 from brainalign.datasets.home import use_data_home
 from brainalign.runs.chapter import Chapter
-from brainalign.runs.engine import kernel_environment
+from brainalign.runs.engine import CellWatch, kernel_environment
 from brainalign.runs.errors import ChapterFailedError, StoreError, StoreWarning, UsageError
-from brainalign.runs.execution import run_chapter
+from brainalign.runs.execution import AskedRun, execute_run
 from brainalign.runs.keys import compute_key
-from brainalign.runs.manifest import Manifest, ManifestError, scrub
-from brainalign.runs.store import MANIFEST, RunStore
+from brainalign.runs.manifest import scrub
+from brainalign.runs.store import RunStore
 from brainalign.runs.sweeps.record import FOLDER
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -47,8 +47,8 @@ class Task:
     store : str
         Folder of the run store.
     known_failure : int or None
-        Time of the failed run (see `failure_time`) that the sweep knows of. A later one is the result of somebody else
-        who was at the same run, and not tried again.
+        Time of the failed run (see `RunStore.failure_time`) that the sweep knows of. A later one is the result of
+        somebody else who was at the same run, and not tried again.
     n_threads : int
         Threads for the libraries of the kernel.
     timeouts : mapping
@@ -130,47 +130,26 @@ def _told_by_the_driver() -> Iterator[None]:
         yield
 
 
-def failure_in_store(store: RunStore, chapter: str, key: str) -> Manifest | None:
-    """Manifest of the failed run with this key, if there is one."""
-    try:
-        manifest = Manifest.from_json(_failed_manifest(store, chapter, key).read_bytes())
-    except (FileNotFoundError, ManifestError):
-        return None
-    return manifest if manifest.key == key else None
-
-
-def failure_time(store: RunStore, chapter: str, key: str) -> int | None:
-    """When the failed run with this key was written, in nanoseconds; None when there is none."""
-    try:
-        return _failed_manifest(store, chapter, key).stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
-
-
-def error_of(manifest: Manifest) -> str:
-    """Error of a failed run in one line."""
-    error = manifest.error or {}
-    return f"{error.get('kind')}: {error.get('text')}"
-
-
-def _failed_manifest(store: RunStore, chapter: str, key: str) -> Path:
-    return store.folder / chapter / f"{key[:12]}-failed" / MANIFEST
-
-
 def _execute(task: Task, store: RunStore) -> Ending:
-    failed = failure_in_store(store, task.chapter.name, task.key)
-    if failed is not None and failure_time(store, task.chapter.name, task.key) != task.known_failure:
-        return Ending("failed", error=error_of(failed))
+    chapter = task.chapter
+    failed = store.failure(chapter.name, task.key)
+    if failed is not None and store.failure_time(chapter.name, task.key) != task.known_failure:
+        return Ending("failed", error=failed.manifest.error_line)
     try:
-        parameters = task.chapter.parameters.from_values(task.chapter.name, task.values, profile=task.profile)
-        if compute_key(task.chapter, parameters).digest != task.key:
+        parameters = chapter.parameters.from_values(chapter.name, task.values, profile=task.profile)
+        key = compute_key(chapter, parameters)
+        if key.digest != task.key:
             return Ending("failed", error=_OTHER_KEY)
-        outcome = run_chapter(task.chapter, task.values, profile=task.profile, store=store, **task.timeouts)
+        good = store.find(chapter.name, key)
+        if good is not None:
+            return Ending("done", seconds=good.manifest.seconds)
+        # Not run_chapter: it would read all runs of the chapter, to say what nobody sees here.
+        run = execute_run(AskedRun(chapter, parameters, key, task.profile, CellWatch(**task.timeouts)), store)
     except ChapterFailedError as error:
-        return Ending("failed", executed=True, error=error_of(error.run.manifest))
+        return Ending("failed", executed=True, error=error.run.manifest.error_line)
     except (UsageError, MissingDataError, ChecksumError, StoreError) as error:
         return Ending("failed", error=scrub(str(error)))
-    return Ending("done", executed=not outcome.reused, seconds=outcome.run.manifest.seconds)
+    return Ending("done", executed=True, seconds=run.manifest.seconds)
 
 
 _OTHER_KEY = (
