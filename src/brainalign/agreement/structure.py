@@ -98,7 +98,8 @@ def mean_by_group(found: Correlations, groups: pd.Series) -> pd.DataFrame:
     for first in names:
         for second in names:
             block = others[np.ix_(members[first], members[second])]
-            means.loc[first, second] = block[~np.isnan(block)].mean() if not np.isnan(block).all() else np.nan
+            known = block[~np.isnan(block)]
+            means.loc[first, second] = known.mean() if known.size else np.nan
     return means
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap, Normalize, TwoSlopeNorm
+from matplotlib.colors import Normalize, TwoSlopeNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
@@ -90,13 +90,13 @@ def show_brain_systems(systems: Mapping[str, ArrayLike], surface: CorticalSurfac
     -------
     Figure
     """
-    palette = ListedColormap(NETWORK_COLORS[: len(systems)])
+    colors = dict(zip(systems, NETWORK_COLORS, strict=False))
     rgb = np.full((len(surface.networks), 3), _REST)
-    for index, members in enumerate(systems.values()):
-        rgb[np.asarray(members, dtype=bool)] = palette(index)[:3]
+    for name, color in colors.items():
+        rgb[np.asarray(systems[name], dtype=bool)] = to_rgb(color)
     with house_style():
         figure, _ = _draw({"": rgb}, surface)
-        handles = [Patch(color=palette(index), label=name) for index, name in enumerate(systems)]
+        handles = [Patch(color=color, label=name) for name, color in colors.items()]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(systems), frameon=False)
     return figure
 

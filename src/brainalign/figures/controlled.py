@@ -7,7 +7,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from brainalign.figures.style import ACCENT, MUTED, NETWORK_COLORS, NETWORK_MARKERS, WIDTH, house_style
+from brainalign.figures.spaces import name_axes
+from brainalign.figures.style import (
+    ACCENT,
+    MUTED,
+    NETWORK_COLORS,
+    NETWORK_MARKERS,
+    WIDTH,
+    color_and_marker,
+    house_style,
+)
 
 _SHARE_COLORS = ("#bbbbbb", ACCENT, "#E69F00", "#009E73")
 
@@ -33,7 +42,7 @@ def show_treatments(values: dict[str, pd.DataFrame], *, reference: str, label: s
         for ax, (title, table) in zip(axes[0], values.items(), strict=True):
             names = [reference, *(name for name in table.columns if name != reference)]
             for i, (block, row) in enumerate(table[names].iterrows()):
-                color, marker = NETWORK_COLORS[i % 7], NETWORK_MARKERS[i % 7]
+                color, marker = color_and_marker(i)
                 ax.plot(range(len(names)), row, color=color, marker=marker, ms=5, lw=0.7, alpha=0.8, label=str(block))
             means = table[names].mean()
             colors = [MUTED, *[ACCENT] * (len(names) - 1)]
@@ -43,7 +52,7 @@ def show_treatments(values: dict[str, pd.DataFrame], *, reference: str, label: s
             ax.set_xticklabels(names, rotation=40, ha="right")
         axes[0, 0].set_ylabel(label)
         handles, labels = axes[0, 0].get_legend_handles_labels()
-        title = values[next(iter(values))].index.name
+        title = next(iter(values.values())).index.name
         figure.legend(handles, labels, loc="outside right upper", title=title, frameon=False)
     return figure
 
@@ -143,8 +152,6 @@ def show_models(heads: pd.DataFrame, groups: pd.Series, *, reference: str, expla
             color, marker = styles.get(name, (MUTED, "o"))
             points = middles.loc[groups.index[groups == name]]
             ax.scatter(*points.to_numpy().T, color=color, marker=marker, s=46, edgecolor="white", lw=0.6, label=name)
-        ax.set(
-            xlabel=f"axis 1 ({explained[0]:.0%} of the variance)", ylabel=f"axis 2 ({explained[1]:.0%} of the variance)"
-        )
+        name_axes(ax, explained)
         figure.legend(loc="outside lower center", ncols=6, frameon=False)
     return figure

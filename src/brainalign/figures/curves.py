@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from brainalign.figures.style import ACCENT, MUTED, NETWORK_COLORS, NETWORK_MARKERS, WIDTH, house_style
+from brainalign.figures.style import ACCENT, DARK, MUTED, NETWORK_COLORS, NETWORK_MARKERS, WIDTH, house_style
 
 
 def show_profile_shapes(head: pd.Series, networks: pd.DataFrame) -> Figure:
@@ -78,8 +78,8 @@ def show_lines(
             ax.fill_between(mean.index, low, high, color=color, alpha=0.2, lw=0)
         if theory is not None:
             for _, rows in theory.groupby(line, sort=False):
-                ax.plot(rows[x], rows[y], color="#444444", ls="--", lw=1.4, zorder=4)
-            ax.plot([], [], color="#444444", ls="--", lw=1.4, label="expected")
+                ax.plot(rows[x], rows[y], color=DARK, ls="--", lw=1.4, zorder=4)
+            ax.plot([], [], color=DARK, ls="--", lw=1.4, label="expected")
         ax.axhline(0, color=MUTED, lw=0.7, ls=":")
         ax.set(xlabel=labels[0], ylabel=labels[1], xscale="log" if log_x else "linear")
         figure.legend(loc="outside upper center", ncols=4, frameon=False)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from brainalign.figures.style import DIVERGING, MUTED, NETWORK_COLORS, NETWORK_MARKERS, WIDTH, house_style
+from brainalign.figures.style import DIVERGING, MUTED, WIDTH, color_and_marker, house_style
 
 
 def show_intervals(table: pd.DataFrame, *, item: str, series: str, label: str) -> Figure:
@@ -41,9 +41,8 @@ def show_intervals(table: pd.DataFrame, *, item: str, series: str, label: str) -
         figure, ax = plt.subplots(figsize=(WIDTH, 3.4))
         for place, (name, rows) in enumerate(groups):
             x = np.array([names.index(own) for own in rows[item]]) + offsets[place]
-            ax.errorbar(
-                x, rows["value"], yerr=_arms(rows), fmt=_mark(place), color=_color(place), ms=5, lw=1.2, label=name
-            )
+            color, marker = color_and_marker(place)
+            ax.errorbar(x, rows["value"], yerr=_arms(rows), fmt=marker, color=color, ms=5, lw=1.2, label=name)
         ax.set(xticks=range(len(names)), xticklabels=names, ylabel=label, xlim=(-0.6, len(names) - 0.4))
         _finish(figure, ax)
     return figure
@@ -74,8 +73,8 @@ def show_interval_lines(table: pd.DataFrame, *, x: str, series: str, labels: tup
     with house_style():
         figure, ax = plt.subplots(figsize=(WIDTH, 3.4))
         for place, (name, rows) in enumerate(table.groupby(series, sort=False)):
-            color = _color(place)
-            ax.plot(rows[x], rows["value"], color=color, marker=_mark(place), ms=5, lw=1.4, label=name)
+            color, marker = color_and_marker(place)
+            ax.plot(rows[x], rows["value"], color=color, marker=marker, ms=5, lw=1.4, label=name)
             ax.fill_between(rows[x], rows["low"], rows["high"], color=color, alpha=0.18, lw=0)
         ticks = np.unique(table[x])
         ax.set(xlabel=labels[0], ylabel=labels[1])
@@ -147,14 +146,6 @@ def _check_intervals(table: pd.DataFrame, *columns: str) -> None:
 
 def _arms(rows: pd.DataFrame) -> np.ndarray:
     return np.stack([rows["value"] - rows["low"], rows["high"] - rows["value"]])
-
-
-def _color(place: int) -> str:
-    return NETWORK_COLORS[place % len(NETWORK_COLORS)]
-
-
-def _mark(place: int) -> str:
-    return NETWORK_MARKERS[place % len(NETWORK_MARKERS)]
 
 
 def _finish(figure: Figure, ax: Axes) -> None:

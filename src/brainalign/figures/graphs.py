@@ -8,7 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from brainalign.figures.style import NETWORK_COLORS, NETWORK_MARKERS, house_style
+from brainalign.figures.style import DARK, color_and_marker, house_style
 
 
 def show_graph(graph: ArrayLike, communities: ArrayLike, *, share: float = 0.1) -> Figure:
@@ -38,12 +38,12 @@ def show_graph(graph: ArrayLike, communities: ArrayLike, *, share: float = 0.1) 
     with house_style():
         figure, ax = plt.subplots(figsize=(4.6, 4.4))
         segments = np.stack([ring[rows[strongest]], ring[columns[strongest]]], axis=1)
-        ax.add_collection(LineCollection(segments, colors="#444444", linewidths=1.4 * strength, alpha=0.35))
+        ax.add_collection(LineCollection(segments, colors=DARK, linewidths=1.4 * strength, alpha=0.35))
         for community in np.unique(communities):
             inside = communities == community
-            style = int(community) % len(NETWORK_COLORS)
+            color, marker = color_and_marker(community)
             ax.scatter(
-                *ring[inside].T, color=NETWORK_COLORS[style], marker=NETWORK_MARKERS[style], s=34, zorder=2,
+                *ring[inside].T, color=color, marker=marker, s=34, zorder=2,
                 label=f"community {community + 1} ({inside.sum()})",
             )  # fmt: skip
         for node in range(0, n, max(1, n // 10)):

@@ -10,7 +10,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from brainalign.figures.style import DIVERGING, NETWORK_COLORS, NETWORK_MARKERS, WIDTH, house_style
+from brainalign.figures.style import (
+    DARK,
+    DIVERGING,
+    NETWORK_COLORS,
+    NETWORK_MARKERS,
+    WIDTH,
+    color_and_marker,
+    house_style,
+)
 
 _OFFSET = 0.22  # between the marks of one row
 
@@ -35,14 +43,10 @@ def show_rejection_rates(table: pd.DataFrame, *, level: float) -> Figure:
         for index, truth in enumerate(truths):
             rows = table[table["truth"] == truth]
             heights = np.array([names.index(name) for name in rows["statistic"]]) + _OFFSET * (index - 1)
-            ax.errorbar(
-                rows["rate"], heights, xerr=[rows["rate"] - rows["low"], rows["high"] - rows["rate"]], fmt="none",
-                ecolor=NETWORK_COLORS[index], elinewidth=1.2,
-            )  # fmt: skip
-            ax.scatter(
-                rows["rate"], heights, color=NETWORK_COLORS[index], marker=NETWORK_MARKERS[index], s=26, label=truth
-            )
-        ax.axvline(level, color="#444444", ls="--", lw=1.1, label=f"nominal level {level:g}")
+            color, marker = color_and_marker(index)
+            ax.hlines(heights, rows["low"], rows["high"], color=color, lw=1.2)
+            ax.scatter(rows["rate"], heights, color=color, marker=marker, s=26, label=truth)
+        ax.axvline(level, color=DARK, ls="--", lw=1.1, label=f"nominal level {level:g}")
         ax.set(yticks=range(len(names)), yticklabels=names, xlabel="share of simulated brains where it calls something")
         ax.invert_yaxis()
         figure.legend(loc="outside upper center", ncols=len(truths) + 1, frameon=False)
@@ -70,8 +74,8 @@ def show_connectivity(matrices: Mapping[str, tuple[ArrayLike, Sequence[str]]], *
             picture = ax.imshow(matrix, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
             names, begins = _runs(groups)
             for begin in begins[1:]:
-                ax.axhline(begin - 0.5, color="#444444", lw=0.6)
-                ax.axvline(begin - 0.5, color="#444444", lw=0.6)
+                ax.axhline(begin - 0.5, color=DARK, lw=0.6)
+                ax.axvline(begin - 0.5, color=DARK, lw=0.6)
             middles = (begins + np.append(begins[1:], len(groups))) / 2 - 0.5
             ax.set(title=title, xticks=[], yticks=middles, yticklabels=names)
             ax.tick_params(axis="y", length=0, labelsize=7)
@@ -101,7 +105,7 @@ def show_layer_weights(by_layer: Mapping[str, ArrayLike], *, label: str) -> Figu
                     range(len(values)), values, color=NETWORK_COLORS[4 * index], marker=NETWORK_MARKERS[index], ms=5,
                     lw=1.2, label=("first half", "second half")[index],
                 )  # fmt: skip
-            ax.axhline(0, color="#444444", lw=0.7, ls=":")
+            ax.axhline(0, color=DARK, lw=0.7, ls=":")
             ax.set(title=title, xlabel="layer", xticks=range(np.shape(halves)[1]))
         axes[0, 0].set_ylabel(label)
         handles, labels = axes[0, 0].get_legend_handles_labels()

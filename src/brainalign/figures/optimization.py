@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
-from brainalign.figures.style import ACCENT, MUTED, NETWORK_COLORS, WIDTH, house_style
+from brainalign.figures.style import ACCENT, DARK, MUTED, NETWORK_COLORS, WIDTH, house_style
 
 
 def show_captures(captures: pd.DataFrame, *, published: pd.DataFrame | None = None) -> Figure:
@@ -41,7 +41,7 @@ def show_captures(captures: pd.DataFrame, *, published: pd.DataFrame | None = No
                 theirs = published[published["measure"] == measure]
                 ax.plot(theirs["variance"], theirs["score"], ".", color=color, ms=3, alpha=0.7, zorder=3)
         if published is not None:
-            ax.plot([], [], ".", color="#444444", ms=4, label="published")
+            ax.plot([], [], ".", color=DARK, ms=4, label="published")
         ax.set(xscale="log", xlabel="share of the variance of a principal component", ylabel="score at its capture")
         ax.set_ylim(top=1.02)
         figure.legend(loc="outside upper center", ncols=3, frameon=False)
@@ -82,7 +82,7 @@ def show_score_pairs(
                 ax.fill_between(bounds[0], bounds[1], bounds[2], color=MUTED, alpha=0.15, lw=0)
             for way in np.asarray(pairs).swapaxes(0, 1):
                 ax.plot(*way.T, color=ACCENT, lw=0.8, alpha=0.6)
-            ax.plot(*np.asarray(targets).T, marker="x", ls="", color="#444444", ms=5)
+            ax.plot(*np.asarray(targets).T, marker="x", ls="", color=DARK, ms=5)
             ax.plot(*np.asarray(reached[title]).T, marker="o", ls="", color="#D55E00", ms=4, zorder=3)
             ax.set(title=title, xlabel=labels[0], aspect="equal", xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))
         axes[0, 0].set_ylabel(labels[1])
@@ -94,7 +94,7 @@ def show_score_pairs(
 
 def _pair_legend(*, with_bounds: bool) -> list[Line2D]:
     handles = [
-        Line2D([], [], marker="x", ls="", color="#444444", label="target"),
+        Line2D([], [], marker="x", ls="", color=DARK, label="target"),
         Line2D([], [], color=ACCENT, lw=0.8, label="way"),
         Line2D([], [], marker="o", ls="", color="#D55E00", ms=4, label="nearest pair reached"),
     ]

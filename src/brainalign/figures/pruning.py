@@ -11,7 +11,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import t
 
-from brainalign.figures.style import MUTED, NETWORK_COLORS, NETWORK_MARKERS, WIDTH, house_style
+from brainalign.figures.style import (
+    DARK,
+    MUTED,
+    NETWORK_COLORS,
+    NETWORK_MARKERS,
+    SEQUENTIAL,
+    WIDTH,
+    color_and_marker,
+    house_style,
+)
 
 
 def show_accuracy_costs(
@@ -41,7 +50,7 @@ def show_accuracy_costs(
         figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 3.6), sharey=True, squeeze=False)
         for ax, (column, title) in zip(axes[0], panels, strict=True):
             _draw_criteria(ax, table, column, muted)
-            ax.axhline(whole, color="#444444", lw=0.8, ls="--")
+            ax.axhline(whole, color=DARK, lw=0.8, ls="--")
             ax.axhline(chance, color=MUTED, lw=0.8, ls=":")
             ax.set(title=title, xlabel="operations saved, %", ylim=(0, 1.03))
         axes[0, 0].set_ylabel("accuracy on held-out samples")
@@ -67,7 +76,7 @@ def show_removal_times(orders: pd.DataFrame, *, label: str) -> Figure:
     """
     with house_style():
         figure, ax = plt.subplots(figsize=(WIDTH, 0.36 * len(orders) + 1.3))
-        colors = plt.get_cmap("viridis").with_extremes(bad="#F2F2F2")
+        colors = plt.get_cmap(SEQUENTIAL).with_extremes(bad="#F2F2F2")
         shown = ax.imshow(np.ma.masked_invalid(orders), cmap=colors, aspect="auto")
         ax.set_xticks(range(orders.shape[1]), orders.columns, rotation=90 if orders.shape[1] > 16 else 0)
         ax.set_yticks(range(len(orders)), [name.replace("_", " ") for name in orders.index])
@@ -106,7 +115,7 @@ def show_block_scores(scores: pd.DataFrame, *, label: str) -> Figure:
             means = rows.groupby("block", sort=False)["score"].mean()
             stages = pd.Series([block.partition(".")[0] for block in means.index], index=means.index)
             for number, (_, part) in enumerate(means.groupby(stages, sort=False)):
-                color = NETWORK_COLORS[number % len(NETWORK_COLORS)]
+                color, _ = color_and_marker(number)
                 ax.plot([place[block] for block in part.index], part, color=color, lw=1.4)
                 chosen = rows[rows["block"].isin(part.index)]
                 ax.plot(chosen["block"].map(place), chosen["score"], "o", color=color, ms=3.5, alpha=0.55)
@@ -142,7 +151,7 @@ def show_all_removals(every: pd.DataFrame, chosen: pd.DataFrame, *, whole: float
         for (name, offset), color, marker in zip(offsets.items(), NETWORK_COLORS, NETWORK_MARKERS, strict=False):
             means = chosen[chosen["criterion"] == name].groupby("n_removed")["accuracy"].mean()
             ax.plot(means.index + offset, means, marker, color=color, ms=6, label=name.replace("_", " "))
-        ax.axhline(whole, color="#444444", lw=0.8, ls="--")
+        ax.axhline(whole, color=DARK, lw=0.8, ls="--")
         ax.axhline(chance, color=MUTED, lw=0.8, ls=":")
         ax.set(xlabel="layers removed", ylabel="accuracy", xticks=sorted(set(every["n_removed"])))
         figure.legend(loc="outside upper center", ncols=4, frameon=False)

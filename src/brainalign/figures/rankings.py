@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import dendrogram
 
-from brainalign.figures.style import ACCENT, DIVERGING, MUTED, NETWORK_COLORS, NETWORK_MARKERS, WIDTH, house_style
+from brainalign.figures.style import ACCENT, DIVERGING, MUTED, WIDTH, color_and_marker, house_style
 
 _MOST_LABELS = 25
 """Rows that can still be named beside a heat map of the width of a page."""
@@ -49,7 +49,7 @@ def show_clustered_matrix(matrix: pd.DataFrame, linkage: ArrayLike, groups: pd.S
         tree.axis("off")
         kinds = list(dict.fromkeys(groups))
         codes = groups.loc[names].map(kinds.index).to_numpy(dtype=int)[:, None]
-        colors = [NETWORK_COLORS[index % len(NETWORK_COLORS)] for index in range(len(kinds))]
+        colors = [color_and_marker(place)[0] for place in range(len(kinds))]
         strip.imshow(codes, cmap=ListedColormap(colors), vmin=-0.5, vmax=len(kinds) - 0.5, aspect="auto",
                      interpolation="nearest")  # fmt: skip
         strip.set(xticks=[], yticks=[])
@@ -122,8 +122,8 @@ def show_rank_slopes(ranks: pd.DataFrame, *, n_named: int = 5) -> Figure:
     with house_style():
         figure, ax = plt.subplots(figsize=(WIDTH, 4.6))
         ax.plot(places, ranks.drop(index=named).T, color=MUTED, lw=0.7, alpha=0.4)
-        for index, name in enumerate(named):
-            color, marker = (style[index % len(style)] for style in (NETWORK_COLORS, NETWORK_MARKERS))
+        for place, name in enumerate(named):
+            color, marker = color_and_marker(place)
             ax.plot(places, ranks.loc[name], color=color, marker=marker, lw=2, ms=6, label=name, zorder=3)
         ax.set_xticks(places, [str(name) for name in ranks.columns])
         ax.set(ylabel="rank (1 is the best)", xlabel="way of averaging")

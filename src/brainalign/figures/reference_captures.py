@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from brainalign.figures.style import NETWORK_COLORS, WIDTH, house_style
+from brainalign.figures.style import DARK, NETWORK_COLORS, WIDTH, house_style
 
 # Colours first: a second round of them is dashed.
 _LOOKS = tuple(product(("-", "--", ":"), NETWORK_COLORS))
@@ -51,7 +51,7 @@ def show_reference_captures(captures: pd.DataFrame, null: pd.DataFrame) -> Figur
             ax.set_ylim(top=1.02)
         axes[0, 0].set_ylabel("score at its capture")
         handles, texts = axes[0, 0].get_legend_handles_labels()
-        handles += ax.plot([], [], ".", color="#444444", ms=4)
+        handles += ax.plot([], [], ".", color=DARK, ms=4)
         figure.legend(
             handles, [*texts, "random data, same spectrum"], loc="outside upper center", ncols=3, frameon=False
         )

@@ -7,6 +7,7 @@ from typing import Protocol
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
@@ -66,12 +67,17 @@ def show_space(
         for (_, (x, y)), color, marker in zip(networks.iterrows(), NETWORK_COLORS, NETWORK_MARKERS, strict=False):
             ax.scatter(x, y, color=color, marker=marker, s=90, edgecolor="white", linewidth=1, zorder=4)
         figure.colorbar(points, ax=ax, label="layer", ticks=np.unique(layers), shrink=0.8)
-        shares = [f"axis {number} ({share:.0%} of the variance)" for number, share in enumerate(explained, 1)]
-        ax.set(xlabel=shares[0], ylabel=shares[1])
+        name_axes(ax, explained)
         figure.legend(
             handles=_legend(networks, envelope, null_label), loc="outside lower center", ncols=4, frameon=False
         )
     return figure
+
+
+def name_axes(ax: Axes, explained: ArrayLike) -> None:
+    """Write at both axes of the plane how much of the variance lies along them."""
+    first, second = (f"axis {number} ({share:.0%} of the variance)" for number, share in enumerate(explained, 1))
+    ax.set(xlabel=first, ylabel=second)
 
 
 def _legend(networks: pd.DataFrame, envelope: DensityRegion, null_label: str) -> list[Line2D]:

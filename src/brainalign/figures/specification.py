@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
-from brainalign.figures.style import ACCENT, MUTED, NETWORK_COLORS, NETWORK_MARKERS, WIDTH, house_style
+from brainalign.figures.style import ACCENT, DARK, MUTED, NETWORK_COLORS, NETWORK_MARKERS, WIDTH, house_style
 
 
 def show_specification_curve(table: pd.DataFrame, *, choices: Sequence[str], label: str, alpha: float = 0.05) -> Figure:
@@ -43,7 +43,7 @@ def show_specification_curve(table: pd.DataFrame, *, choices: Sequence[str], lab
         above.set_ylabel(label)
         for height, (name, option) in enumerate(reversed(options)):
             taken = ordered.index[ordered[name] == option]
-            below.scatter(taken, np.full(len(taken), height), marker="|", s=18, lw=0.5, color="#444444")
+            below.scatter(taken, np.full(len(taken), height), marker="|", s=18, lw=0.5, color=DARK)
         below.set(
             yticks=range(len(options)),
             yticklabels=[f"{name}: {option}".replace("_", " ") for name, option in reversed(options)],

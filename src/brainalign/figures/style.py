@@ -11,14 +11,19 @@ import seaborn as sns
 WIDTH = 7.2
 """Width of a full figure, in inches."""
 
-ACCENT, MUTED = "#0072B2", "#767676"
-"""Colour of what was measured, and of null models."""
+ACCENT, MUTED, DARK = "#0072B2", "#767676", "#444444"
+"""Colour of what was measured, of null models, and of lines and marks that belong to none."""
 
 SEQUENTIAL, DIVERGING = "viridis", "vlag"
 
 # Okabe and Ito 2008; marks differ too, so that colour is never the only sign.
 NETWORK_COLORS = ("#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#D55E00", "#E69F00", "#000000")
 NETWORK_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def color_and_marker(place: int) -> tuple[str, str]:
+    """Colour and mark of a series by its place; both repeat after seven."""
+    return NETWORK_COLORS[place % len(NETWORK_COLORS)], NETWORK_MARKERS[place % len(NETWORK_MARKERS)]
 
 
 @contextmanager

@@ -97,7 +97,7 @@ class SearchableTable:
         )
         return (
             f"<div id='{identity}'><style>{_STYLE}</style><div class='searchable-bar' hidden>"
-            f"<label>Search <input type='search' placeholder='words, in any order'></label><output></output></div>"
+            f"<label>Search <input type='search' title='words, in any order'></label><output></output></div>"
             f"<div class='searchable-rows' tabindex='0' role='region' aria-label='{label}'>"
             f"<table class='dataframe'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
             f"<script>{_SCRIPT % identity}</script></div>"

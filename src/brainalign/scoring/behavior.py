@@ -87,22 +87,6 @@ def _truth(scenes: Scenes) -> Mapping[str, Answers]:
     return MappingProxyType({"digit": digit, "place": place})
 
 
-def fit_readout(features: NDArray[np.floating], truth: Answers) -> LinearDiscriminantAnalysis:
-    """Linear readout: discriminant analysis with the covariance shrunk as Ledoit and Wolf (2004) do.
-
-    Parameters
-    ----------
-    features : ndarray of shape (n_scenes, n_features)
-    truth : ndarray of shape (n_scenes,)
-
-    Returns
-    -------
-    LinearDiscriminantAnalysis
-        Fitted.
-    """
-    return LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(features, truth)
-
-
 def answer_trials(embed: Embedding, trials: Trials) -> dict[str, dict[str, Answers]]:
     """A model's answers, read from its last layer.
 
@@ -117,12 +101,16 @@ def answer_trials(embed: Embedding, trials: Trials) -> dict[str, dict[str, Answe
     -------
     dict of str to dict of str to ndarray of shape (n_trials,)
         Answers by task and condition.
+
+    Notes
+    -----
+    The readout is a linear discriminant analysis with the covariance shrunk as Ledoit and Wolf (2004) do.
     """
     practice = embed(trials.practice)[:, -1].numpy()
     asked = {condition: embed(pictures)[:, -1].numpy() for condition, pictures in trials.asked.items()}
     answers = {}
     for task, truth in trials.practice_truth.items():
-        readout = fit_readout(practice, truth)
+        readout = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(practice, truth)
         answers[task] = {condition: readout.predict(features) for condition, features in asked.items()}
     return answers
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from brainalign.similarity import (
     debiased_linear_cka,
+    get_measure,
     linear_cka,
     mutual_knn,
     normalized_bures_similarity,
-    ridge_predictivity,
     rsa,
 )
 
@@ -25,10 +25,6 @@ _PENALTY = 1000.0
 """Of the regression: a few dozen stimuli with about a hundred features of mean square 1 have some thousands in all."""
 
 
-def _regression(features: Tensor, responses: Tensor) -> Tensor:
-    return ridge_predictivity(source=features, target=responses, alpha=_PENALTY)
-
-
 # Dissimilarities are squared distances and neighbours are near by distance: the measured responses are points whose
 # distances are known and whose origin is not.
 COMPARISONS: Mapping[str, Comparison] = {
@@ -37,7 +33,7 @@ COMPARISONS: Mapping[str, Comparison] = {
     "Procrustes": normalized_bures_similarity,
     "RSA": partial(rsa, rdm="euclidean"),
     "RSA of ranks": partial(rsa, rdm="euclidean", compare="spearman"),
-    "regression": _regression,
+    "regression": partial(get_measure("ridge_predictivity"), alpha=_PENALTY),
     "neighbors": partial(mutual_knn, closeness="euclidean"),
 }
 """Measures by the names that a score table gives them. "Procrustes" is the cosine of the Procrustes angle;

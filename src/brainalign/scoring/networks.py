@@ -10,7 +10,7 @@ from brainalign.models import spatial_attention
 from brainalign.topology import as_profiles, attention_graph, graph_metrics, icn_similarity
 
 
-def network_scores(reference: str, networks: Mapping[str, pd.DataFrame], *, starts: int = 8) -> dict[str, float]:
+def network_scores(reference: str, networks: Mapping[str, pd.DataFrame]) -> dict[str, float]:
     """Mean similarity of all heads of a model to sets of intrinsic connectivity networks (ICNs).
 
     Parameters
@@ -19,8 +19,6 @@ def network_scores(reference: str, networks: Mapping[str, pd.DataFrame], *, star
         A model, see `brainalign.models.references.parse_reference`; of one with several towers, with the tower.
     networks : mapping of str to DataFrame
         Sets of network profiles by name, see `brainalign.topology.icn_profiles`.
-    starts : int
-        Random starts of which the best modularity is kept.
 
     Returns
     -------
@@ -44,5 +42,5 @@ def network_scores(reference: str, networks: Mapping[str, pd.DataFrame], *, star
     """
     weights = spatial_attention(reference)
     graphs = attention_graph(weights.positions, weights.query, weights.key, weights.head_dim)
-    profiles = as_profiles(graph_metrics(graphs, starts=starts))
+    profiles = as_profiles(graph_metrics(graphs))
     return {name: float(icn_similarity(profiles, profile).mean()) for name, profile in networks.items()}
