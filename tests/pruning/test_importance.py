@@ -10,8 +10,7 @@ from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
 from brainalign.pruning import CRITERIA, Batch, block_importance, candidates, find_blocks, resnet_cifar
-from brainalign.pruning.importance import evaluating
-from brainalign.pruning.passes import read, read_silenced
+from brainalign.pruning.passes import evaluating, read, read_silenced
 from brainalign.similarity import angular_procrustes_distance, debiased_linear_cka, linear_cka
 from tests.pruning.networks import pictures, small_resnet
 

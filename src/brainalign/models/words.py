@@ -13,6 +13,7 @@ from torch import Tensor
 
 from brainalign.models.loading import LoadedModel
 from brainalign.models.taps.blocks import find_towers
+from brainalign.models.taps.pooling import masked_mean
 from brainalign.models.taps.tapping import tap
 
 WORD_KINDS = ("residual", "neurons", "context")
@@ -82,8 +83,7 @@ class _LastWord:
         self.mask = torch.ones(1, 1)
 
     def __call__(self, tokens: Tensor) -> Tensor:
-        weights = self.mask.to(tokens)
-        return torch.einsum("bt,bt...->b...", weights / weights.sum(dim=1, keepdim=True), tokens)
+        return masked_mean(tokens, self.mask)
 
 
 def _text_of(words: Sequence[str], place: int, context: int) -> tuple[str, int]:

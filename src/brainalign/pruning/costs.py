@@ -13,8 +13,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from brainalign.pruning.batches import Inputs
-from brainalign.pruning.importance import evaluating
-from brainalign.pruning.passes import read
+from brainalign.pruning.passes import evaluating, read
 
 POWERCAP = Path("/sys/class/powercap")
 """Where Linux shows the energy counters of the processor (RAPL)."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 
 import pandas as pd
 import torch
@@ -47,14 +46,16 @@ class Pruning:
 
     Attributes
     ----------
-    model : Module
-        The smaller network.
     removals : tuple of Removal
         Every step, the first removed block first.
     """
 
-    model: nn.Module
     removals: tuple[Removal, ...]
+
+    @property
+    def model(self) -> nn.Module:
+        """The smaller network."""
+        return self.removals[-1].model
 
     @property
     def order(self) -> list[str]:
@@ -112,31 +113,18 @@ def prune(
     ----------
     Pons et al. (2024). Effective layer pruning through similarity metric perspective. arXiv 2405.17081.
     """
-    limit = n_removable(find_blocks(model), min_per_stage=min_per_stage)
+    blocks = find_blocks(model)
+    limit = n_removable(blocks, min_per_stage=min_per_stage)
     if not 1 <= n_blocks <= limit:
         msg = (
             f"n_blocks = {n_blocks}; from 1 to {limit} blocks of {type(model).__name__} can go when every stage keeps "
             f"{min_per_stage}, and blocks that change the shape stay."
         )
         raise ValueError(msg)
-    steps = _steps(model, batch, criterion, min_per_stage, fine_tune, loss, generator)
-    removals = tuple(islice(steps, n_blocks))
-    return Pruning(removals[-1].model, removals)
-
-
-def _steps(
-    model: nn.Module,
-    batch: Batch,
-    criterion: str,
-    min_per_stage: int,
-    fine_tune: FineTune | None,
-    loss: Loss | None,
-    generator: torch.Generator | None,
-) -> Iterator[Removal]:
-    blocks = find_blocks(model)
     names = [block.path for block in blocks]  # of the blocks that are left, as they were called at the start
     stages = {block.path: block.stage for block in blocks}
-    while True:
+    removals = []
+    for _ in range(n_blocks):
         scores = block_importance(model, batch, criterion, min_per_stage=min_per_stage, loss=loss, generator=generator)
         at_start = dict(zip((block.path for block in find_blocks(model)), names, strict=True))
         weakest = scores.idxmin()
@@ -145,4 +133,5 @@ def _steps(
             fine_tune(model)
         removed = at_start[weakest]
         names.remove(removed)
-        yield Removal(removed, stages[removed], scores.rename(at_start), model)
+        removals.append(Removal(removed, stages[removed], scores.rename(at_start), model))
+    return Pruning(tuple(removals))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import torch
@@ -13,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from brainalign.pruning.batches import Batch
 from brainalign.pruning.blocks import Block, candidates, find_blocks
 from brainalign.pruning.criteria import Criterion, get_criterion, mean_absolute_weight
-from brainalign.pruning.passes import Reading, concatenate, find_classifier, read_silenced
+from brainalign.pruning.passes import Reading, concatenate, evaluating, find_classifier, read_silenced
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """From output and labels of a batch to a number."""
@@ -134,15 +133,3 @@ def _read_all(model: nn.Module, batch: Batch, chosen: Sequence[Block]) -> tuple[
         parts = [read_silenced(model, inputs, chosen) for inputs in batch.parts(_PART)]
     wholes, silenced = zip(*parts, strict=True)
     return concatenate(wholes), [concatenate(readings) for readings in zip(*silenced, strict=True)]
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode inside the block, and in the mode it was in after it."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training

@@ -53,6 +53,18 @@ def find_classifier(model: nn.Module) -> nn.Linear | None:
     return found if isinstance(found, nn.Linear) else None
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode inside the block, and in the mode it was in after it."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
 @torch.no_grad()
 def read(model: nn.Module, inputs: Inputs) -> Reading:
     """Representation and output of some samples.

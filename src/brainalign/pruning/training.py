@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from brainalign.pruning.augmentation import shift_and_flip
-from brainalign.pruning.importance import evaluating
+from brainalign.pruning.passes import evaluating
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 """From pictures to pictures of the same classes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from brainalign.topology.graphs import rescale_nonzero, row_softmax, symmetrize
+from brainalign.topology.graphs import logits_graph
 from brainalign.topology.metrics import METRICS
 from brainalign.topology.profiles import Profiles, standardize_profiles
 
@@ -92,4 +92,4 @@ def grid_graph(side: int, width: float) -> Array:
         raise ValueError(msg)
     places = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
     squared = np.sum((places[:, None] - places) ** 2, axis=-1)
-    return symmetrize(rescale_nonzero(row_softmax(-squared / (2 * width**2))))
+    return logits_graph(-squared / (2 * width**2))

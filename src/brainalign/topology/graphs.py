@@ -49,7 +49,7 @@ def attention_logits(positions: ArrayLike, query: ArrayLike, key: ArrayLike, *, 
     if bias is None:
         return logits
     bias = np.asarray(bias, dtype=np.float64)
-    _check_finite("bias", bias)
+    check_finite("bias", bias)
     return logits + bias
 
 
@@ -97,6 +97,24 @@ def symmetrize(weights: ArrayLike) -> Array:
     """Mean of a matrix and its transpose: a graph without directions."""
     weights = np.asarray(weights, dtype=np.float64)
     return (weights + np.swapaxes(weights, -1, -2)) / 2
+
+
+def logits_graph(logits: ArrayLike, *, eps: float = EPS) -> Array:
+    """Graph of logits that are already scaled: softmax over rows, stretched, without directions.
+
+    Parameters
+    ----------
+    logits : array_like of shape (..., n, n)
+        What the softmax sees.
+    eps : float
+        Margin of the rescaling, see `rescale_nonzero`.
+
+    Returns
+    -------
+    ndarray of shape (..., n, n)
+        As `attention_graph` returns it.
+    """
+    return symmetrize(rescale_nonzero(row_softmax(logits), eps=eps))
 
 
 def attention_graph(
@@ -149,7 +167,7 @@ def attention_graph(
         msg = f"head_dim = {head_dim} is not a width; give the number of columns of one head's W_Q."
         raise ValueError(msg)
     logits = attention_logits(positions, query, key, bias=bias) / np.sqrt(head_dim)
-    return symmetrize(rescale_nonzero(row_softmax(logits), eps=eps))
+    return logits_graph(logits, eps=eps)
 
 
 def _check_heads(P: Array, W_Q: Array, W_K: Array) -> None:
@@ -161,10 +179,11 @@ def _check_heads(P: Array, W_Q: Array, W_K: Array) -> None:
         )
         raise ValueError(msg)
     for name, array in (("positions", P), ("query", W_Q), ("key", W_K)):
-        _check_finite(name, array)
+        check_finite(name, array)
 
 
-def _check_finite(name: str, array: Array) -> None:
+def check_finite(name: str, array: Array) -> None:
+    """Refuse an array with values that are not finite; `name` is for the error's text."""
     if not np.isfinite(array).all():
         msg = f"{name} holds {np.count_nonzero(~np.isfinite(array))} values that are not finite."
         raise ValueError(msg)

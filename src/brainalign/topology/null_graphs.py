@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from brainalign.topology.graphs import rescale_nonzero, row_softmax, symmetrize
+from brainalign.topology.graphs import logits_graph, rescale_nonzero, symmetrize
 
 Array = NDArray[np.float64]
 
@@ -21,21 +21,17 @@ def _attention(n_graphs: int, n_nodes: int, generator: np.random.Generator) -> A
     query, key = generator.normal(size=(2, n_graphs, _WIDTH, _HEAD_WIDTH))
     logits = (positions @ query) @ np.swapaxes(positions @ key, -1, -2)
     sd = 10 ** generator.uniform(*_LOGIT_SD, size=(n_graphs, 1, 1))
-    return _as_graphs(logits * sd / logits.std(axis=(-2, -1), keepdims=True))
+    return logits_graph(logits * sd / logits.std(axis=(-2, -1), keepdims=True))
 
 
 def _local(n_graphs: int, n_nodes: int, generator: np.random.Generator) -> Array:
     nodes = np.arange(n_nodes)
     widths = 10 ** generator.uniform(0, np.log10(n_nodes), size=(n_graphs, 1, 1))
-    return _as_graphs(-0.5 * ((nodes[:, None] - nodes) / widths) ** 2)
+    return logits_graph(-0.5 * ((nodes[:, None] - nodes) / widths) ** 2)
 
 
 def _uniform(n_graphs: int, n_nodes: int, generator: np.random.Generator) -> Array:
     return symmetrize(rescale_nonzero(generator.uniform(size=(n_graphs, n_nodes, n_nodes))))
-
-
-def _as_graphs(logits: Array) -> Array:
-    return symmetrize(rescale_nonzero(row_softmax(logits)))
 
 
 NULL_GRAPHS: dict[str, Callable[[int, int, np.random.Generator], Array]] = {

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from brainalign.topology.graphs import EPS, attention_logits, rescale_nonzero, row_softmax, symmetrize
+from brainalign.topology.graphs import EPS, attention_logits, check_finite, rescale_nonzero, row_softmax, symmetrize
 
 Array = NDArray[np.float64]
 Scaling = Literal["min-max", "rank"]
@@ -124,9 +124,7 @@ def _logits(weights: SpatialWeights, layer: int, recipe: GraphRecipe) -> Array:
         if bias is None:
             msg = "the model has neither positions nor a bias for pairs of positions; its heads have no graph."
             raise ValueError(msg)
-        if not np.isfinite(bias[layer]).all():
-            msg = f"bias holds {np.count_nonzero(~np.isfinite(bias[layer]))} values that are not finite."
-            raise ValueError(msg)
+        check_finite("bias", bias[layer])
         return np.array(bias[layer], dtype=np.float64)
     positions = np.asarray(weights.positions, dtype=np.float64)
     positions = positions[layer] if positions.ndim == 3 else positions

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.topology.graphs import check_finite
+
 Array = NDArray[np.float64]
 
 REWIRINGS = ("degree", "strength")
@@ -101,9 +103,7 @@ def positive_part(connectivity: ArrayLike) -> Array:
         msg = f"connectivity must be a square matrix of at least 3 parcels: got shape {weights.shape}."
         raise ValueError(msg)
     np.fill_diagonal(weights, 0.0)  # first, because after Fisher's transformation it is infinite
-    if not np.isfinite(weights).all():
-        msg = f"connectivity holds {np.count_nonzero(~np.isfinite(weights))} values that are not finite."
-        raise ValueError(msg)
+    check_finite("connectivity", weights)
     asymmetry = np.abs(weights - weights.T).max()
     if asymmetry > 1e-8:
         msg = f"connectivity must be symmetric: entries differ from their mirror image by up to {asymmetry:.3g}."

@@ -78,6 +78,14 @@ class Sublayer:
     attention: nn.Module
     projection: nn.Module
 
+    @property
+    def n_heads(self) -> int:
+        """Number of heads."""
+        for name in ("num_heads", "num_attention_heads", "heads"):
+            if isinstance(getattr(self.attention, name, None), int):
+                return getattr(self.attention, name)
+        return self.attention.config.num_attention_heads  # LLaMA and its kin
+
 
 @dataclass(frozen=True)
 class Block:

@@ -74,8 +74,7 @@ class Pooling:
         mask = self._word_mask(tokens)
         if mask is None:
             return tokens.mean(dim=1)
-        weights = mask.to(tokens)
-        return torch.einsum("bt,bt...->b...", weights / weights.sum(dim=1, keepdim=True), tokens)
+        return masked_mean(tokens, mask)
 
     def _word_mask(self, tokens: Tensor) -> Tensor | None:
         mask = self._fitting_mask(tokens)
@@ -93,6 +92,12 @@ class Pooling:
             )
             raise ValueError(msg)
         return None if self.mask is None else self.mask.to(tokens.device)
+
+
+def masked_mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the tokens (batch, n_tokens, ...) where the mask (batch, n_tokens) is not 0."""
+    weights = mask.to(tokens)
+    return torch.einsum("bt,bt...->b...", weights / weights.sum(dim=1, keepdim=True), tokens)
 
 
 def _summary(tower: Tower) -> str:

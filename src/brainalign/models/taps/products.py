@@ -82,14 +82,14 @@ class _ProductWriter:
     ) -> None:
         self.record = record
         self.key = (*place, sublayer.prefix + "query_key")
-        self.attention = sublayer.attention
+        self.sublayer = sublayer
         self.own = pools[place[0]]
         self.read = pools[_OTHER_STREAM[place[0]]] if sublayer.prefix else self.own
         self.batch_first = batch_first
         self.query: Tensor | None = None
 
     def listen(self, stack: ExitStack) -> None:
-        attention = self.attention
+        attention = self.sublayer.attention
         if hasattr(attention, "in_proj_weight"):
             stack.enter_context(attention.register_forward_pre_hook(self._packed, with_kwargs=True))
         elif isinstance(getattr(attention, "query", None), nn.Linear):
@@ -112,9 +112,8 @@ class _ProductWriter:
 
     @torch.no_grad()
     def _write(self, query: Tensor, key: Tensor) -> None:
-        heads = getattr(self.attention, "num_heads", None) or self.attention.heads
         product = self.own.queries(query) * self.read.keys(key)
-        self.record.append(self.key, product.unflatten(-1, (heads, -1)).float().cpu())
+        self.record.append(self.key, product.unflatten(-1, (self.sublayer.n_heads, -1)).float().cpu())
 
 
 _OTHER_STREAM = {"fusion_image": "fusion_text", "fusion_text": "fusion_image"}

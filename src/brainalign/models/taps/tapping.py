@@ -156,7 +156,7 @@ def _tap_block(stack: ExitStack, block: Block, what: Sequence[str], writer: _Wri
         if "context" in what:
             if isinstance(sublayer.attention, nn.MultiheadAttention):
                 stack.enter_context(opened(sublayer.attention))
-            hook = _context_hook(writer, sublayer.prefix + "context", _count_heads(sublayer.attention))
+            hook = _context_hook(writer, sublayer.prefix + "context", sublayer.n_heads)
             stack.enter_context(sublayer.projection.register_forward_pre_hook(hook))
         if "attention" in what:
             listen = partial(writer.write_maps, sublayer.prefix + "attention")
@@ -165,13 +165,6 @@ def _tap_block(stack: ExitStack, block: Block, what: Sequence[str], writer: _Wri
 
 def _context_hook(writer: _Writer, name: str, heads: int) -> Callable[[nn.Module, tuple], None]:
     return lambda module, args: writer.write(name, args[0].unflatten(-1, (heads, -1)))
-
-
-def _count_heads(attention: nn.Module) -> int:
-    for name in ("num_heads", "num_attention_heads", "heads"):
-        if isinstance(getattr(attention, name, None), int):
-            return getattr(attention, name)
-    return attention.config.num_attention_heads  # LLaMA and its kin
 
 
 def _check_what(what: Sequence[str]) -> None:
