@@ -1,0 +1,1 @@
+"""Part I over many models: their heads measured one model at a time, families, pairs and accuracy compared."""

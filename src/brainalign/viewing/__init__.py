@@ -1,0 +1,1 @@
+"""What models and brains do while they watch the same film."""
