@@ -8,7 +8,7 @@ import pytest
 
 from brainalign import cli
 from brainalign.runs import registry
-from tests.runs.conftest import executed, ran, tiny  # noqa: F401  fixtures
+from tests.runs.conftest import executed, ran, small_hub, small_repositories, tiny  # noqa: F401  fixtures
 from tests.runs.tiny import TINY
 
 # Continuous integration asks for colours, and for help texts of its own width.

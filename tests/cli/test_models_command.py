@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,6 +62,7 @@ def test_filters_keep_what_they_name(brainalign, choice):
         (["show", "timm:vit_tinny_patch16_224"], "brainalign: timm"),
         (["show", "deit-tiny#text"], "brainalign: 'timm:deit_tiny_patch16_224.fb_in1k#text' has no tower 'text'"),
         (["fetch", "deit-tinny"], "brainalign: unknown model 'deit-tinny'."),
+        (["fetch", "--family", "vitt"], "brainalign: no model has the family 'vitt'. Did you mean 'vit'?"),
     ],
 )
 def test_a_mistake_ends_with_one_message_and_code_2(brainalign, words, text):
@@ -159,3 +161,85 @@ def test_what_cannot_be_fetched_ends_with_code_1(brainalign, monkeypatch):
 )
 def test_sizes_are_written_with_three_digits(number, as_bytes, as_count):
     assert (readable_bytes(number), readable_count(number)) == (as_bytes, as_count)
+
+
+def test_several_are_fetched_whatever_becomes_of_one(brainalign, small_hub):
+    names = ("hf:tiny/bert", "hf:tiny/none", "hf:tiny/broken", "hf:tiny/other", "hf:tiny/bert")
+    answer = brainalign("models", "fetch", *names)
+    assert (answer.code, answer.err) == (1, "")
+    assert re.fullmatch(r"\[1/4\] hf:tiny/bert: [\d.]+ kB of [\d.]+ kB fetched\.", answer.lines[0])
+    assert answer.lines[1:3] == ["[2/4] hf:tiny/none: failed", "[3/4] hf:tiny/broken: failed"]
+    assert answer.lines[3].startswith("[4/4] hf:tiny/other: ")
+    assert answer.lines[4:6] == ["2 of 4 models are here.", "failed why"]
+    why = " ".join(answer.lines[6:])
+    assert re.search(r"hf:tiny/none 'hf:tiny/none': .* does not exist \(RepoNotFound\)", why)
+    assert re.search(r"hf:tiny/broken http.* does not fit its own header: it was truncated or altered", why)
+
+    # The same command again: what is here is not asked for.
+    small_hub.forget()
+    again = brainalign("models", "fetch", *names)
+    assert again.lines[0] == "[1/4] hf:tiny/bert: everything that is needed was kept already."
+    assert not any("/tiny/bert/" in request or "/tiny/other/" in request for request in small_hub.requests)
+    assert again.code == 1
+    assert brainalign("models", "fetch", "hf:tiny/bert", "hf:tiny/other").code == 0
+
+
+def test_a_fetch_that_is_stopped_says_how_to_go_on(brainalign, small_hub, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("brainalign.models.checkpoints.fetch", stop)
+    answer = brainalign("models", "fetch", "hf:tiny/bert", "hf:tiny/other")
+    assert answer.code == 130
+    assert answer.err == "brainalign: stopped. What was fetched is kept; the same command continues.\n"
+
+
+@pytest.mark.parametrize("choice", [{"study": "topology"}, {"group": "LLM"}, {"family": "dino"}])
+def test_a_dry_run_tells_how_many_and_how_much(brainalign, choice, tmp_path, monkeypatch):
+    monkeypatch.setenv("BRAINALIGN_HOME", str(tmp_path))
+    words = [word for name, value in choice.items() for word in (f"--{name}", value)]
+    answer = brainalign("models", "fetch", *words, "--dry-run")
+    chosen = models(**choice)
+    sized = [entry for entry in chosen if entry.topology_bytes]
+    needed = sum(entry.topology_bytes for entry in sized)
+    whole = sum({entry.reference.partition("#")[0]: entry.full_bytes for entry in sized}.values())
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.lines[:2] == [
+        f"{len(chosen)} models, 0 of them kept already",
+        f"topological alignment needs {readable_bytes(needed)} of {readable_bytes(whole)} of checkpoints "
+        f"({100 * needed / whole:.1f} %)",
+    ]
+    assert answer.lines[2].startswith(f"to fetch: {readable_bytes(needed)}; the disk has room for ")
+    unknown = [entry.reference for entry in chosen if entry not in sized]
+    assert answer.lines[3:] == ([f"of unknown size: {', '.join(unknown)}"] if unknown else [])
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_study_needs_less_than_a_tenth_of_its_checkpoints(brainalign):
+    """The figures that the pages tell."""
+    lines = brainalign("models", "fetch", "--study", "topology", "--dry-run").lines
+    assert lines[1] == "topological alignment needs 97.8 GB of 1.08 TB of checkpoints (9.0 %)"
+
+
+def test_a_dry_run_knows_what_is_kept(brainalign, small_hub):
+    brainalign("models", "fetch", "gpt2")  # the stand-in of that name
+    lines = brainalign("models", "fetch", "gpt2", "deit-tiny", "minilm", "--dry-run").lines
+    assert lines[0] == "3 models, 2 of them kept already"
+    assert lines[2].startswith("to fetch: 3.69 MB;")
+    whole = brainalign("models", "fetch", "gpt2", "deit-tiny", "minilm", "--dry-run", "--full").lines
+    assert whole[0] == "3 models, 1 of them kept already"
+
+
+def test_what_does_not_fit_on_the_disk_is_not_begun(brainalign, tmp_path, monkeypatch):
+    monkeypatch.setenv("BRAINALIGN_HOME", str(tmp_path))
+    monkeypatch.setattr("brainalign.cli.fetching.shutil.disk_usage", lambda _: SimpleNamespace(free=10**7))
+    answer = brainalign("models", "fetch", "--family", "dino")
+    assert (answer.code, answer.out) == (2, "")
+    assert re.search(r"MB are needed, and the disk of .* has room for 10\.0 MB\. Make room, or let", answer.err)
+
+
+@pytest.mark.parametrize("words", [[], ["deit-tiny", "--family", "dino"]])
+def test_models_are_named_or_chosen(brainalign, words):
+    answer = brainalign("models", "fetch", *words)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("brainalign: name the models to fetch, or choose by --study, --group or --family")

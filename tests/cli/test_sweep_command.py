@@ -161,7 +161,7 @@ def test_a_plan_tells_runs_bytes_room_and_time(brainalign, tiny, grid):
 
 
 def test_a_plan_tells_what_to_download_and_what_to_ask_for(brainalign, tiny, monkeypatch):
-    monkeypatch.setattr(plans, "_bytes_to_fetch", lambda _: 2500)
+    monkeypatch.setattr(plans, "_bytes_of_data", lambda _: 2500)
     monkeypatch.setattr(plans, "state_of", lambda _: "by hand")
     assert brainalign("plan", "tiny").lines[2:4] == [
         "to download, 2.50 kB: brainalign data get tiny-table",

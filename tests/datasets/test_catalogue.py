@@ -11,7 +11,6 @@ from brainalign.datasets import catalogue as module
 from brainalign.datasets.catalogue import (
     MIRROR,
     MIRRORED,
-    USE_LOG,
     CatalogueEntry,
     ChecksumError,
     MissingDataError,
@@ -24,6 +23,7 @@ from brainalign.datasets.catalogue import (
     sha256_of,
     state_of,
 )
+from brainalign.datasets.files import USE_LOG
 from brainalign.datasets.locations import project_root
 
 FILES = [(name, file.path) for name, record in catalogue().items() if record.url is None for file in record.files]

@@ -203,7 +203,7 @@ def test_a_commit_is_asked_for(hub):
 def test_without_a_connection_one_request_tells(hub, monkeypatch, reference):
     monkeypatch.setattr(web, "ANSWER_WITHIN", 0.5)
     hub.silent = True
-    with pytest.raises(MissingDataError, match=rf"'{re.escape(reference)}'.* load it once with a connection"):
+    with pytest.raises(MissingDataError, match=rf"'{re.escape(reference)}'.* brainalign models fetch .* --full$"):
         load_model(reference)
     assert_equal(len(hub.requests), 1)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -1,4 +1,4 @@
-"""The command `brainalign models`: which models there are, what each is, fetching what is needed of one."""
+"""The command `brainalign models`: which models there are, what each is, fetching what is needed of some."""
 
 from __future__ import annotations
 
@@ -11,25 +11,23 @@ from rich.text import Text
 
 from brainalign.cli.bad_input import bad_input
 from brainalign.cli.console import open_console, readable_bytes, readable_count
+from brainalign.runs.errors import UsageError
 
 if TYPE_CHECKING:
     from brainalign.models.references import Reference
     from brainalign.models.registry import ModelEntry
 
 models_app = typer.Typer(
-    help="List the models of the registry, show one, fetch what is needed of one.", no_args_is_help=False
+    help="List the models of the registry, show one, fetch what is needed of some.", no_args_is_help=False
 )
 
 _LOCAL = ("package", "zoo", "file")
 
-ModelName = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="An id of the registry, or timm:NAME, hf:ORG/NAME, open_clip:ARCH/PRETRAINED, meter:NAME, zoo:NAME, "
-        "file:PATH.",
-    ),
-]
+_MODEL_HELP = (
+    "An id of the registry, or timm:NAME, hf:ORG/NAME, open_clip:ARCH/PRETRAINED, meter:NAME, zoo:NAME, file:PATH."
+)
+
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=_MODEL_HELP)]
 
 
 @models_app.callback(invoke_without_command=True)
@@ -76,21 +74,45 @@ def show(model: ModelName) -> None:
 
 @models_app.command()
 def fetch(
-    model: ModelName,
+    models: Annotated[list[str] | None, typer.Argument(metavar="MODEL...", help=_MODEL_HELP)] = None,
+    study: Annotated[str | None, typer.Option(help="Every model that topology, encoding or the book uses.")] = None,
+    group: Annotated[str | None, typer.Option(help="Every model of a group of the topological study.")] = None,
+    family: Annotated[str | None, typer.Option(help="Every model of a family.")] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Fetch the whole file, for a format that cannot be read in parts.")
+        bool,
+        typer.Option("--full", help="Fetch whole checkpoints, to run the models, or for formats not read in parts."),
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many models and bytes; fetch nothing.")] = False,
 ) -> None:
-    """Fetch the weights that topological alignment needs, and keep them for work offline."""
-    from brainalign.models.checkpoints import fetch as fetch_weights
-    from brainalign.models.references import parse_reference
+    """Fetch the weights that topological alignment needs, and keep them for work offline.
 
+    Several models are fetched one after the other; what is kept already is not fetched again, so the same command
+    goes on after a stop.
+    """
+    from brainalign.cli.fetching import fetch_all, show_sizes, told
+    from brainalign.models.checkpoints import fetch as fetch_weights
+
+    chosen = _chosen(models or [], {"study": study, "group": group, "family": family})
+    if dry_run:
+        show_sizes(chosen, full=full)
+    elif models and len(chosen) == 1:
+        with bad_input():
+            fetched = fetch_weights(chosen[0], full=full)
+        open_console().print(Text(told(chosen[0], fetched)))
+    else:
+        fetch_all(chosen, full=full)
+
+
+def _chosen(names: list[str], filters: dict[str, str | None]) -> list[Reference]:
+    from brainalign.models.references import parse_reference
+    from brainalign.models.registry import models as registered
+
+    if bool(names) == any(filters.values()):
+        msg = "name the models to fetch, or choose by --study, --group or --family, not both. See: brainalign models"
+        raise UsageError(msg)
     with bad_input():
-        reference = parse_reference(model)
-        fetched = fetch_weights(reference, full=full)
-    what = f"{readable_bytes(fetched.bytes_read)} of {readable_bytes(fetched.size)}"
-    told = f"on this machine, {what} are needed." if reference.hub in _LOCAL else f"{what} fetched."
-    open_console().print(Text(f"{reference}: {told}"))
+        ids = names or [entry.id for entry in registered(**filters)]
+        return list(dict.fromkeys(map(parse_reference, ids)))
 
 
 def _row(entry: ModelEntry) -> tuple[str, ...]:

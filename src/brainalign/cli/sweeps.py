@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from brainalign.cli.console import open_console, readable_bytes
+from brainalign.cli.console import open_console
+from brainalign.cli.plans import print_plans
 from brainalign.runs.errors import UsageError, unknown
 from brainalign.runs.grids import Grid, read_grid
 from brainalign.runs.parameters import DEFAULT_PROFILE
@@ -70,7 +71,7 @@ def plan(
         chosen = [one for one in CHAPTERS if profile in one.parameters.profiles] if chapter is None else []
         plans = [plan_run(one, profile=profile) for one in chosen or [get_chapter(chapter)]]
     console = open_console()
-    _print_plans(console, plans, workers)
+    print_plans(console, plans, workers)
     check_room(plans)
 
 
@@ -229,37 +230,6 @@ def _print_end(console: Console, record: SweepRecord) -> None:
     console.print(Text(f"brainalign collect --sweep {record.id}"))
     if failed:
         raise typer.Exit(1)
-
-
-def _print_plans(console: Console, plans: list[Plan], workers: int) -> None:
-    table = Table("chapter", "profile", "runs", "already there", box=None, pad_edge=False)
-    for heading in ("download", "disk", "one run", "in all"):
-        table.add_column(heading, justify="right")
-    for one in plans:
-        table.add_row(*(Text(text) for text in _plan_row(one, workers)))
-    console.print(table)
-    downloads = {name: size for one in plans for name, size in one.downloads.items()}
-    for name, size in downloads.items():
-        console.print(Text(f"to download, {readable_bytes(size)}: brainalign data get {name}"))
-    if len(downloads) > 1:
-        console.print(Text(f"to download in all: {readable_bytes(sum(downloads.values()))}"))
-    for name in dict.fromkeys(name for one in plans for name in one.by_hand):
-        console.print(Text(f"to obtain by hand: brainalign data get {name} says how"))
-    unknown_times = [one.chapter for one in plans if one.seconds is None and one.n_missing]
-    if unknown_times:
-        chapters = ", ".join(unknown_times)
-        console.print(Text(f"No time and size can be told without an earlier run of: {chapters}"))
-
-
-def _plan_row(one: Plan, workers: int) -> tuple[str, ...]:
-    from brainalign.runs.sweeps.progress import duration
-
-    total = one.total_seconds(workers)
-    each = "unknown" if one.seconds is None else f"{duration(one.seconds)} (of {one.n_earlier})"
-    room = "unknown" if one.run_bytes is None else readable_bytes(one.store_bytes + one.download_bytes)
-    counts = (str(one.n_runs), str(one.n_existing), readable_bytes(one.download_bytes))
-    in_all = "unknown" if total is None else duration(total) if one.n_missing else "0 s"
-    return (one.chapter, one.profile, *counts, room, each, in_all)
 
 
 def _print_differences(console: Console, heading: str, names: tuple[str, str], found: pd.DataFrame) -> None:

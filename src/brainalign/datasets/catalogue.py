@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import importlib.util
 import os
-from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
+from brainalign.datasets.files import ChecksumError, DataFile, MissingDataError, note_use, sha256_of
 from brainalign.datasets.home import data_home
+from brainalign.datasets.kept_models import files_of_model, is_of_hub
 from brainalign.datasets.locations import project_root
+from brainalign.datasets.model_references import parse_reference
 
 FILE_REFERENCE = "file:"
 """Prefix of a reference to a folder of the user's own, for example ``file:~/my-model``."""
 
 ZOO_REFERENCE = "zoo:"
 """Prefix of a reference to a model of the mini-zoo, ``zoo:NAME`` or ``zoo:NAME/SEED``."""
-
-USE_LOG = "BRAINALIGN_USE_LOG"
-"""Environment variable with a file to which every reference that is read is added, a line each."""
 
 MIRROR = "BRAINALIGN_MIRROR"
 """Environment variable with a folder, or the URL of a server, that holds what `MIRRORED` has, under the same paths."""
@@ -37,14 +35,6 @@ _MODEL_FILES = (".json", ".safetensors", ".bin", ".pt", ".ckpt")
 
 State = Literal["package", "project", "mirror", "here", "partly here", "not here", "by hand"]
 """Whether and where the files of an entry are on this machine; see `state_of`."""
-
-
-class MissingDataError(FileNotFoundError):
-    """A catalogued file is not there; the text says which and how to get it."""
-
-
-class ChecksumError(ValueError):
-    """A catalogued file is there but is not the file it should be."""
 
 
 class CatalogueFile(BaseModel):
@@ -96,28 +86,6 @@ class CatalogueEntry(BaseModel):
             msg = "a file from the web needs its sha256 and its bytes"
             raise ValueError(msg)
         return self
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """A file that a chapter reads.
-
-    Attributes
-    ----------
-    label : str
-        Name without any folder of this machine, for example ``minilm/model/model.safetensors``.
-    path : Path
-        Where it is on this machine.
-    sha256 : str
-        Checksum of what is there now.
-    licence : str
-        Licence of the entry.
-    """
-
-    label: str
-    path: Path
-    sha256: str
-    licence: str
 
 
 @cache
@@ -174,7 +142,7 @@ def locate(name: str, path: str) -> Path:
     ChecksumError
         The file differs from the pinned one.
     """
-    _note_use(name)
+    note_use(name)
     if name.startswith(FILE_REFERENCE):
         return _own_file(name, path)
     if name.startswith(ZOO_REFERENCE):
@@ -287,9 +255,17 @@ def files_of(reference: str) -> list[DataFile]:
     Parameters
     ----------
     reference : str
-        Entry of the catalogue (of data obtained by hand, every file in its folder counts), ``zoo:NAME/SEED``, or
-        ``file:FOLDER``: then the folder's JSON files and weights.
+        Entry of the catalogue (of data obtained by hand, every file in its folder counts), ``zoo:NAME/SEED``,
+        ``file:FOLDER``: then the folder's JSON files and weights, or a model of a hub, for example ``hf:ORG/NAME``:
+        then what was fetched of it, see `brainalign.datasets.kept_models.files_of_model`.
+
+    Raises
+    ------
+    MissingDataError, ChecksumError
+        A file is not there or is not the right one; the text has the command that mends it.
     """
+    if is_of_hub(reference):
+        return files_of_model(parse_reference(reference))
     if reference.startswith(ZOO_REFERENCE):
         names, licence = [zoo_file_name(reference)], "BSD-3-Clause (trained by this project)"
     elif reference.startswith(FILE_REFERENCE):
@@ -313,25 +289,6 @@ def _found_by_hand(name: str, record: CatalogueEntry) -> list[str]:
         msg = f"{name}: there are no files in {folder}. Mend it with: {_remedy(name, record)}"
         raise MissingDataError(msg)
     return names
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal sha256 of a file (computed again only when its size or time has changed)."""
-    stat = path.stat()
-    return _sha256(str(path), stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=1024)
-def _sha256(path: str, _size: int, _mtime: int) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _note_use(name: str) -> None:
-    log = os.environ.get(USE_LOG)
-    if log:
-        with open(log, "a", encoding="utf-8") as stream:
-            stream.write(f"{name}\n")
 
 
 def mirror_folder(url: str) -> Path | None:

@@ -212,7 +212,8 @@ def _load_file(reference: Reference) -> LoadedModel:
     checkpoint = open_checkpoint(Reference("file", reference.name))  # says what is wrong with the folder or the file
     path = own_path(reference)
     folder = path if path.is_dir() else path.parent
-    if not reference.random and _METER_SIGN in checkpoint.names():
+    # BridgeTower of transformers has tensors of the same names, and a config.json that says what it is.
+    if not reference.random and _METER_SIGN in checkpoint.names() and "model_type" not in checkpoint.config:
         return _of_meter(reference, _load_meter_file(reference))
     if "model_cfg" in checkpoint.config:
         return _of_open_clip(reference, f"local-dir:{folder}", **({"load_weights": False} if reference.random else {}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, field_validator
 
-from brainalign.datasets.locations import project_root
-from brainalign.models.references import Hub, Reference, parse_reference
+from brainalign.datasets.model_list import model_rows, nearest_ids
+from brainalign.datasets.model_references import Hub, Reference, parse_reference, rows_of
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -122,13 +121,7 @@ class ModelEntry(BaseModel):
 
 @cache
 def _entries() -> dict[str, ModelEntry]:
-    with open(project_root() / "data" / "models.csv", encoding="utf-8", newline="") as stream:
-        entries = [ModelEntry(**row) for row in csv.DictReader(stream)]
-    by_id = {entry.id: entry for entry in entries}
-    if len(by_id) != len(entries):
-        msg = f"data/models.csv has {len(entries)} rows and {len(by_id)} different ids; give every row its own."
-        raise ValueError(msg)
-    return by_id
+    return {id_: ModelEntry(**row) for id_, row in model_rows().items()}
 
 
 def models(
@@ -193,21 +186,9 @@ def get_model(model_id: str) -> ModelEntry:
     return entry
 
 
-def nearest_ids(name: str) -> list[str]:
-    """Up to three ids that are spelt like a name."""
-    return get_close_matches(name, _entries(), n=3, cutoff=0.5)
-
-
 def find_entries(reference: str | Reference) -> list[ModelEntry]:
     """The rows of the model that a reference names: several where its towers have rows of their own, or none."""
-    wanted = _model_of(parse_reference(reference))
-    return [entry for entry in _entries().values() if _model_of(parse_reference(entry.reference)) == wanted]
-
-
-def _model_of(reference: Reference) -> tuple[str, str]:
-    # A row of the mini-zoo stands for all seeds.
-    name = reference.name.partition("/")[0] if reference.hub == "zoo" else reference.name
-    return reference.hub, name
+    return [_entries()[row["id"]] for row in rows_of(reference)]
 
 
 def architecture_config(model: ModelEntry | Reference | str) -> PretrainedConfig:

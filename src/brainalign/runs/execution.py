@@ -15,8 +15,10 @@ from typing import Any
 import nbformat
 from papermill.exceptions import PapermillExecutionError
 
-from brainalign.datasets.catalogue import USE_LOG, DataFile, files_of, sha256_of
+from brainalign.datasets.catalogue import files_of
+from brainalign.datasets.files import USE_LOG, DataFile, sha256_of
 from brainalign.runs.chapter import Chapter
+from brainalign.runs.declared import ABSENT, Declared, declared_references, look_up
 from brainalign.runs.engine import CellWatch, OnCell, PeakMemory, execute_notebook, kernel_environment
 from brainalign.runs.errors import ChapterFailedError
 from brainalign.runs.keys import RunKey, compute_key
@@ -160,8 +162,8 @@ def _measure(asked: AskedRun, folder: Path) -> Manifest:
     logs, memory = _Logs(folder), PeakMemory()
     with kernel_environment(logs.environment | ({RECOMPUTE: "1"} if asked.force else {})), memory:
         error = _run_notebook(asked, folder)
-    data = [file for reference in parameters.data() for file in files_of(reference)]
-    wrong_data = _undeclared_data(logs.take(USE_LOG), parameters) or _changed_data(key, data)
+    declared, used = look_up(parameters), logs.take(USE_LOG)
+    wrong_data = _undeclared_data(used, parameters) or _changed_data(key, declared, used)
     error = error or wrong_data
     device, notices = _device_used(logs.take(DEVICE_LOG))
     stages = [json.loads(line) for line in logs.take(STAGE_LOG)]
@@ -185,11 +187,16 @@ def _measure(asked: AskedRun, folder: Path) -> Manifest:
         device=device,
         notices=notices,
         stages=stages,
-        data=[{"file": f.label, "sha256": f.sha256, "licence": f.licence} for f in data],
+        data=[_entry(file) for file in declared.files if file.label in key.data],
+        absent=[name for name, state in key.data.items() if state == ABSENT],
         outputs={str(p.relative_to(folder)): sha256_of(p) for p in sorted(folder.rglob("*")) if p.is_file()},
         commit=source_commit(),
         command=repeat_command(chapter, parameters),
     )
+
+
+def _entry(file: DataFile) -> dict[str, str]:
+    return {"file": file.label, "sha256": file.sha256, "licence": file.licence}
 
 
 def _run_notebook(asked: AskedRun, folder: Path) -> dict[str, Any] | None:
@@ -236,7 +243,7 @@ def _as_text(value: Any) -> str:
 
 
 def _undeclared_data(used: list[str], parameters: ChapterParameters) -> dict[str, Any] | None:
-    undeclared = sorted(set(used) - set(parameters.data()))
+    undeclared = sorted(set(used) - declared_references(parameters))
     if not undeclared:
         return None
     text = (
@@ -246,8 +253,12 @@ def _undeclared_data(used: list[str], parameters: ChapterParameters) -> dict[str
     return _describe_error("UndeclaredData", text)
 
 
-def _changed_data(key: RunKey, data: list[DataFile]) -> dict[str, Any] | None:
-    changed = [file.label for file in data if key.data.get(file.label) != file.sha256]
+def _changed_data(key: RunKey, declared: Declared, used: list[str]) -> dict[str, Any] | None:
+    before, after = key.data, declared.checksums
+    # Optional data that has come meanwhile matters only when the chapter found it.
+    come = {name for name, state in before.items() if state == ABSENT and name not in after and name not in used}
+    come |= {file.label for name in come for file in files_of(name)} - before.keys()
+    changed = [name for name in {**before, **after} if before.get(name) != after.get(name) and name not in come]
     if not changed:
         return None
     text = f"{', '.join(changed)} changed while the chapter was running, so its numbers fit neither; run it again."

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from brainalign.datasets.catalogue import files_of
 from brainalign.runs.chapter import Chapter, code_cells
+from brainalign.runs.declared import look_up
 from brainalign.runs.parameters import ChapterParameters
 from brainalign.runs.sources import imported_modules, lock_checksum, source_checksums
 
@@ -29,7 +29,7 @@ class RunKey:
     lock : dict
         Checksum of the lock file.
     data : dict
-        Checksum of every file that the chapter reads.
+        Checksum of every file that the chapter reads; "absent" for optional data that is not on this machine.
     """
 
     code: dict[str, str]
@@ -64,7 +64,7 @@ class ChapterCode:
     def key(self, parameters: ChapterParameters, *, data: Mapping[str, str] | None = None) -> RunKey:
         """The key of a run with these parameters; see `compute_key`."""
         if data is None:
-            data = {file.label: file.sha256 for reference in parameters.data() for file in files_of(reference)}
+            data = look_up(parameters).checksums
         values = parameters.model_dump(mode="json")
         return RunKey(code=self.code, parameters=values, source=self.source, lock=self.lock, data=dict(data))
 

@@ -76,6 +76,8 @@ class Manifest(BaseModel):
         Name, key and origin (computed, or read from disk) of every stage, see `brainalign.runs.stages`.
     data : list of dict
         Label, checksum and licence of every file read.
+    absent : list of str
+        Optional data that was not on the machine, so that the run did without it.
     outputs : dict
         Checksum of every file of the run.
     commit : str or None
@@ -106,6 +108,7 @@ class Manifest(BaseModel):
     notices: list[str] = []
     stages: list[dict[str, str]] = []
     data: list[dict[str, str]]
+    absent: list[str] = []
     outputs: dict[str, str]
     commit: str | None
     command: str

@@ -6,13 +6,15 @@ import html
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
-from brainalign.datasets.catalogue import FILE_REFERENCE, ZOO_REFERENCE, catalogue
+from brainalign.datasets.kept_models import HUBS
+from brainalign.datasets.model_references import parse_reference
 from brainalign.runs.errors import UsageError, unknown
 
 DEFAULT_PROFILE = "default"
@@ -67,6 +69,13 @@ class ChapterParameters(BaseModel):
 
     def data(self) -> tuple[str, ...]:
         """Entries of the catalogue, or ``file:`` references, that a run with these parameters reads."""
+        return ()
+
+    def optional_data(self) -> tuple[str, ...]:
+        """References that a run with these parameters reads if they are on this machine, and does without if not.
+
+        Their state, the checksum or that they are absent, is part of the key: once one is there, the run is made anew.
+        """
         return ()
 
     @classmethod
@@ -176,28 +185,50 @@ NumberFromText = BeforeValidator(_number_from_text)
 """Marks a choice among whole numbers that may be given as text."""
 
 
-def _known_model(reference: str) -> str:
-    if reference.startswith(FILE_REFERENCE):
-        # Below the user's home with ~, so that no user name enters a manifest.
-        folder, home = Path(reference.removeprefix(FILE_REFERENCE)), Path.home()
-        return f"{FILE_REFERENCE}{'~' / folder.relative_to(home)}" if folder.is_relative_to(home) else reference
-    models = [name for name, entry in catalogue().items() if entry.kind == "model"]
-    if reference not in models and not re.fullmatch(_ZOO_MODEL, reference):
-        own = f"{FILE_REFERENCE}FOLDER for one of your own"
-        msg = f"{', '.join(models)}, {ZOO_REFERENCE}NAME for one of the mini-zoo (see: brainalign zoo), or {own}"
-        raise ValueError(msg)
-    return reference
+def _known_model(text: str) -> str:
+    try:
+        reference = parse_reference(text)
+    except ValueError as error:
+        raise PydanticCustomError(_REFUSED, "{reason}", {"reason": str(error)}) from None
+    if reference.hub != "file":
+        return text.strip()
+    # Below the user's home with ~, so that no user name enters a manifest.
+    folder, home = Path(reference.name), Path.home()
+    return str(replace(reference, name=f"{'~' / folder.relative_to(home)}")) if folder.is_relative_to(home) else text
 
 
-_ZOO_MODEL = rf"{ZOO_REFERENCE}[\w.-]+(/\d+)?(#[\w-]+)?"
+_REFUSED = "refused"
+"""Type of an error of a validator of ours whose text says why a value is refused, not only what is allowed."""
 
 ModelReference = Annotated[str, AfterValidator(_known_model)]
-"""A model by name, ``zoo:NAME`` with ``/SEED`` and ``#TOWER`` as needed, or ``file:FOLDER``."""
+"""A model by any reference or id that `brainalign.datasets.model_references.parse_reference` reads."""
 
 
 def files_reference(model: str) -> str:
-    """What names the files of a model: its reference without the tower, which lies in the same file."""
-    return model if model.startswith(FILE_REFERENCE) else model.partition("#")[0]
+    """What names the files of a model: its reference in full, without the tower, which lies in the same file.
+
+    Parameters
+    ----------
+    model : str
+        A model reference.
+
+    Returns
+    -------
+    str
+        For `ChapterParameters.data`. An untrained twin keeps its ``@random`` when nothing of the trained model is read
+        to build it; of a single file of the user's own it is the folder.
+
+    Examples
+    --------
+    >>> files_reference("clip-base-16-vision"), files_reference("zoo:mae-s@random")
+    ('hf:openai/clip-vit-base-patch16', 'zoo:mae-s')
+    """
+    reference = parse_reference(model).files
+    if reference.hub in HUBS:
+        return str(reference)
+    if reference.hub == "file" and Path(reference.name).expanduser().is_file():
+        reference = replace(reference, name=str(Path(reference.name).parent))
+    return str(replace(reference, random=False))
 
 
 def _type_name(annotation: Any) -> str:
@@ -231,6 +262,9 @@ def _explain(cls: type[ChapterParameters], chapter: str, error: ValidationError)
         name = str(problem["loc"][0]) if problem["loc"] else ""
         if name not in infos:
             lines.append(problem["msg"].removeprefix("Value error, "))
+            continue
+        if problem["type"] == _REFUSED:
+            lines.append(f"{chapter}: {name} = {problem['input']!r} is not allowed: {problem['msg']}")
             continue
         # A validator of our own says what is allowed; otherwise type and bounds do.
         own = problem["msg"].removeprefix("Value error, ") if problem["type"] == "value_error" else ""

@@ -12,7 +12,9 @@ from typing import Any
 
 from brainalign.datasets.catalogue import ChecksumError, MissingDataError, catalogue, kept_folder, state_of
 from brainalign.datasets.home import data_home
+from brainalign.datasets.kept_models import bytes_kept, bytes_to_fetch
 from brainalign.runs.chapter import Chapter
+from brainalign.runs.declared import optional_references
 from brainalign.runs.errors import UsageError
 from brainalign.runs.grids import Grid
 from brainalign.runs.keys import read_code
@@ -37,6 +39,12 @@ class Plan:
         All runs, and those that are in the store already.
     downloads : mapping of str to int
         Bytes to fetch, by the name of the data.
+    models : mapping of str to int or None
+        Bytes to fetch of models of a hub, by reference; None where the list of models does not know.
+    optional : mapping of str to int or None
+        The same of data and models that the runs do without when they are not there.
+    kept : mapping of str to int
+        Bytes that models of a hub, needed or optional, take on the disk already.
     by_hand : list of str
         Data that has to be obtained by hand first.
     seconds, run_bytes : float or None
@@ -50,6 +58,9 @@ class Plan:
     n_runs: int
     n_existing: int
     downloads: Mapping[str, int]
+    models: Mapping[str, int | None]
+    optional: Mapping[str, int | None]
+    kept: Mapping[str, int]
     by_hand: list[str]
     seconds: float | None
     run_bytes: float | None
@@ -62,8 +73,8 @@ class Plan:
 
     @property
     def download_bytes(self) -> int:
-        """Bytes to fetch in all."""
-        return sum(self.downloads.values())
+        """Bytes to fetch in all, as far as they are known; what is optional is not counted."""
+        return sum(self.downloads.values()) + sum(size or 0 for size in self.models.values())
 
     @property
     def store_bytes(self) -> int:
@@ -149,7 +160,7 @@ def check_room(plans: Iterable[Plan], store: RunStore | None = None) -> None:
         With the folder, what is needed and what is free.
     """
     plans, store = list(plans), store or RunStore()
-    downloads = {name: size for plan in plans for name, size in plan.downloads.items()}
+    downloads = {name: size or 0 for plan in plans for name, size in {**plan.downloads, **plan.models}.items()}
     needs: dict[int, tuple[Path, int]] = {}
     for folder, size in (
         (data_home(), sum(downloads.values())),
@@ -177,8 +188,8 @@ def _plan(
     store: RunStore,
 ) -> Plan:
     references = dict.fromkeys(reference for one in parameters for reference in one.data())
+    optional = dict.fromkeys(reference for one in parameters for reference in optional_references(one))
     catalogued = [reference for reference in references if reference in catalogue()]
-    downloads = {name: size for name in catalogued if (size := _bytes_to_fetch(name))}
     good = store.good_runs(chapter.name)
     earlier = ([run for run in good if run.manifest.profile == profile] or good)[:_MOST_EARLIER]
     return Plan(
@@ -186,7 +197,10 @@ def _plan(
         profile=profile,
         n_runs=n_runs,
         n_existing=n_existing,
-        downloads=downloads,
+        downloads=_to_fetch(catalogued),
+        models=_to_fetch(name for name in references if name not in catalogued),
+        optional=_to_fetch(name for name in optional if name not in references),
+        kept={name: size for name in references | optional if (size := bytes_kept(name))},
         by_hand=[name for name in catalogued if state_of(name) == "by hand"],
         seconds=median(run.manifest.seconds for run in earlier) if earlier else None,
         run_bytes=median(_size(run) for run in earlier) if earlier else None,
@@ -204,7 +218,13 @@ def _count_existing(chapter: Chapter, parameters: Iterable[ChapterParameters], s
     return n_existing
 
 
-def _bytes_to_fetch(name: str) -> int:
+def _to_fetch(references: Iterable[str]) -> dict[str, int | None]:
+    """Bytes by reference, without those of which nothing is to be fetched; None where nothing is known of them."""
+    sizes = {one: _bytes_of_data(one) if one in catalogue() else bytes_to_fetch(one) for one in references}
+    return {reference: size for reference, size in sizes.items() if size != 0}
+
+
+def _bytes_of_data(name: str) -> int:
     record = catalogue()[name]
     if record.url is None:
         return 0

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from brainalign.datasets.catalogue import USE_LOG, files_of
+from brainalign.datasets.catalogue import files_of
+from brainalign.datasets.files import USE_LOG
 from brainalign.datasets.home import data_home
 from brainalign.runs.errors import StoreWarning, UsageError
 from brainalign.runs.fingerprints import fingerprint, fingerprint_function

@@ -314,7 +314,20 @@ def test_offline_a_part_that_is_not_kept_names_the_size(hub, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     message = r"model\.safetensors of tiny/vit \(6 MB\) is not on this machine.*brainalign models fetch hf:tiny/vit"
     with pytest.raises(MissingDataError, match=message):
-        open_checkpoint("hf:tiny/vit").read([TensorPart(QUERY, (0, 3))])
+        open_checkpoint("hf:tiny/vit").read([TensorPart(QUERY.replace("query", "value"))])
+
+
+def test_rows_of_a_part_that_is_kept_are_read_from_it(hub, monkeypatch):
+    checkpoint = open_checkpoint("hf:tiny/vit")
+    checkpoint.read([TensorPart(QUERY, (3, 9)), TensorPart(QUERY.replace("query", "key"))])
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    within = [TensorPart(QUERY, (4, 7)), TensorPart(QUERY, (3, 9)), TensorPart(QUERY.replace("query", "key"), (1, 2))]
+    again = open_checkpoint("hf:tiny/vit")
+    assert_read_equals_saved(again.read(within), hub.root / "tiny" / "vit")
+    assert_equal(again.bytes_read, 0)
+    for beyond in (TensorPart(QUERY, (3, 10)), TensorPart(QUERY, (2, 5)), TensorPart(QUERY)):
+        with pytest.raises(MissingDataError, match="is not on this machine"):
+            again.read([beyond])
 
 
 def test_a_refused_connection(online, monkeypatch):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import get_token, try_to_load_from_cache
+from huggingface_hub import get_token
 
-from brainalign.datasets.catalogue import ChecksumError, sha256_of
-from brainalign.models.checkpoints.kept import KeptTensors, Note, find_kept, folder_for, keep_note
-from brainalign.models.checkpoints.local import open_tensors, read_json
+from brainalign.datasets.files import ChecksumError, MissingDataError, is_use_noted, note_use
+from brainalign.datasets.kept_models import Note, find_kept, folder_for, not_fetched
+from brainalign.models.checkpoints.cached import open_cached
+from brainalign.models.checkpoints.kept import KeptTensors, keep_note, new_note
+from brainalign.models.checkpoints.local import open_tensors
 from brainalign.models.checkpoints.pickles import LegacyPickleError, PickleFile
 from brainalign.models.checkpoints.ranges import RemoteBytes
 from brainalign.models.checkpoints.remote_safetensors import RemoteSafetensors
@@ -43,20 +43,35 @@ def open_hub(reference: Reference, *, full_download: bool = False) -> StoredChec
     ChecksumError
         What is kept or cached was altered.
     """
-    model = f"{reference.hub}:{reference.name}"
-    found = find_kept(model, reference.revision)
+    found = kept_for_use(reference)
     if found:
         folder, note = found
         connect = partial(_reconnect, reference, folder, note, full_download)
         return StoredCheckpoint(str(reference), note.config, KeptTensors(folder, note, connect))
     repository = repository_of(reference)
-    cached = _open_cached(reference, repository)
-    if cached:
-        return cached
-    remote = _connect(reference, repository, reference.revision, full_download=full_download)
-    note = keep_note(remote.folder, remote.note(reference))
-    kept = KeptTensors(remote.folder, note, lambda: remote.tensors)
+    far = open_cached(reference, repository, reference.revision)
+    if far is None:
+        far = _connect(reference, repository, reference.revision, full_download=full_download)
+    note = keep_note(far.folder, far.note(reference))
+    kept = KeptTensors(far.folder, note, lambda: far.tensors)
     return StoredCheckpoint(str(reference), note.config, kept)
+
+
+def kept_for_use(reference: Reference) -> tuple[Path, Note] | None:
+    """What is kept of a model that is about to be read; that it is read is noted.
+
+    Raises
+    ------
+    MissingDataError
+        A run, or a stage, asks for a model that was not fetched before: its key knows nothing of the model.
+    """
+    found = find_kept(reference)
+    if not is_use_noted():
+        return found
+    if found is None or not found[1].fetched:
+        raise MissingDataError(not_fetched(reference))
+    note_use(str(reference.files))
+    return found
 
 
 class _Remote:
@@ -78,20 +93,8 @@ class _Remote:
 
     def note(self, reference: Reference) -> Note:
         """What is kept beside the extract."""
-        names = tuple(self.tensors.names())
-        return Note(
-            reference=self._model,
-            revisions=(reference.revision or "",),
-            repository=self._repository.name,
-            file=self.file,
-            commit=self._first.commit,
-            etag=self._first.etag,
-            size=self.tensors.size,
-            config=dict(self.config),
-            names=names,
-            # Of shards only those are opened that are read from.
-            shapes={} if isinstance(self.tensors, Shards) else {name: self.tensors.shape(name) for name in names},
-        )
+        version = {"file": self.file, "commit": self._first.commit, "etag": self._first.etag}
+        return new_note(reference, self._repository, self.tensors, self.config, version)
 
     def _open_first_of(self, names: tuple[str, ...]) -> tuple[str, TensorFile]:
         for name in names:
@@ -134,10 +137,19 @@ class _Remote:
 
 
 def _connect(
-    reference: Reference, repository: Repository, revision: str | None, *, full_download: bool, size: int | None = None
+    reference: Reference,
+    repository: Repository,
+    revision: str | None,
+    *,
+    full_download: bool,
+    size: int | None = None,
+    option: str = "",
 ) -> _Remote:
-    advice = f"Only the parts that are needed travel. With a connection, run: brainalign models fetch {reference}"
+    advice = (
+        f"Only the parts that are needed travel. With a connection, run: brainalign models fetch {reference}{option}"
+    )
     with explain_refusals(reference, repository, revision, advice=advice, size=size):
+        refuse_in_runs()
         return _Remote(f"{reference.hub}:{reference.name}", repository, revision, full_download=full_download)
 
 
@@ -146,7 +158,12 @@ def _reconnect(reference: Reference, folder: Path, note: Note, full_download: bo
     if whole.is_file() and not note.file.endswith(".index.json"):
         return open_tensors(whole)  # a server without ranges has sent all of it before
     repository = Repository(note.repository, (note.file,), None, is_hub="://" not in note.repository)
-    remote = _connect(reference, repository, note.commit, full_download=full_download, size=note.size)
+    cached = open_cached(reference, repository, note.commit)
+    if cached:
+        return cached.tensors
+    # What fetching keeps is not enough for this; the whole is.
+    option = " --full" if note.fetched else ""
+    remote = _connect(reference, repository, note.commit, full_download=full_download, size=note.size, option=option)
     if remote.folder != folder:
         msg = (
             f"'{reference}' is not the file any more of which parts are kept in {folder}. Delete that folder, "
@@ -199,6 +216,19 @@ def explain_refusals(
         raise UnreachableError(msg) from error
 
 
+def refuse_in_runs() -> None:
+    """Let no run, and no stage, ask a server: what it reads is what its key knows.
+
+    Raises
+    ------
+    UnreachableError
+        When what is read is noted.
+    """
+    if is_use_noted():
+        msg = "A run reads what was fetched before it began, and asks no server."
+        raise UnreachableError(msg)
+
+
 def _registered_size(reference: Reference) -> int | None:
     return next((entry.full_bytes for entry in find_entries(reference)), None)
 
@@ -208,50 +238,3 @@ def _legacy(model: str, source: RemoteBytes) -> LegacyPickleError:
         f"'{model}': {source.label} was written before torch 1.6, so that its tensors cannot be fetched one by one. "
         f"All {source.size / 1e6:,.1f} MB must be fetched: brainalign models fetch {model} --full"
     )
-
-
-def _open_cached(reference: Reference, repository: Repository) -> StoredCheckpoint | None:
-    if not repository.is_hub:
-        return None
-    paths = cached_weights(repository, reference.revision)
-    if not paths:
-        return None
-    first, *shards = paths
-    if shards:
-        by_name = {path.name: path for path in shards}
-        tensors: TensorFile = Shards(read_json(first), lambda name: open_tensors(_verified(by_name[name])))
-    else:
-        tensors = open_tensors(_verified(first))
-    config = cached_file(repository.name, reference.revision, repository.config)
-    return StoredCheckpoint(str(reference), read_json(config) if config else {}, tensors)
-
-
-def cached_weights(repository: Repository, revision: str | None) -> list[Path]:
-    """Files of the weights in the hub's local cache (an index comes before its shards), or none if one is missing."""
-    find = partial(cached_file, repository.name, revision)
-    first = next(filter(None, map(find, repository.weights)), None)
-    if first is None or not first.name.endswith(".index.json"):
-        return [first] if first else []
-    shards = [find(name) for name in sorted(set(read_json(first)["weight_map"].values()))]
-    return [first, *shards] if all(shards) else []
-
-
-def cached_file(repository: str, revision: str | None, file: str) -> Path | None:
-    """A file of a repository in the hub's local cache, if it is there."""
-    found = try_to_load_from_cache(repository, file, cache_dir=hub_cache(), revision=revision)
-    return Path(found) if isinstance(found, str) else None
-
-
-def hub_cache() -> str | None:
-    """Folder of the hub's local cache as the environment has it now; None for the one of the hub's client."""
-    home = os.environ.get("HF_HOME")
-    return os.environ.get("HF_HUB_CACHE") or (os.path.join(home, "hub") if home else None)
-
-
-def _verified(path: Path) -> Path:
-    # The cache names large files by their sha256.
-    expected = path.resolve().name
-    if re.fullmatch(r"[0-9a-f]{64}", expected) and sha256_of(path) != expected:
-        msg = f"{path} was truncated or altered: its sha256 is not {expected[:12]}... Delete it, then fetch it again."
-        raise ChecksumError(msg)
-    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -11,53 +12,13 @@ from typing import Any
 
 import torch
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import save_file
 
-from brainalign.datasets.catalogue import ChecksumError, sha256_of
-from brainalign.datasets.home import data_home
+from brainalign.datasets.kept_models import EXTRACT, Note, check_extract, read_note, stamped, write_note
 from brainalign.models.checkpoints.checkpoint import TensorPart
-from brainalign.models.checkpoints.tensor_files import SafetensorsFile, TensorFile
-
-_EXTRACT = "extract.safetensors"
-_NOTE = "extract.json"
-
-
-class Note(BaseModel):
-    """What is known of a checkpoint of which parts are kept.
-
-    Attributes
-    ----------
-    reference : str
-        The model, without tower and revision.
-    revisions : tuple of str
-        Revisions under which it was asked for; an empty text stands for "the newest".
-    repository, file, commit, etag : str or None
-        Where it came from, and its version there.
-    size : int
-        Bytes of the whole checkpoint.
-    config : dict
-        Content of its ``config.json``.
-    names : tuple of str
-        Names of all tensors.
-    shapes : dict
-        Shapes of those tensors whose shape was read.
-    sha256 : str
-        Checksum of the extract; empty as long as there is none.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    reference: str
-    revisions: tuple[str, ...]
-    repository: str
-    file: str
-    commit: str | None
-    etag: str | None
-    size: int
-    config: dict[str, Any]
-    names: tuple[str, ...]
-    shapes: dict[str, tuple[int, ...]] = {}
-    sha256: str = ""
+from brainalign.models.checkpoints.repositories import Repository
+from brainalign.models.checkpoints.tensor_files import SafetensorsFile, Shards, TensorFile
+from brainalign.models.references import Reference
 
 
 class KeptTensors:
@@ -94,22 +55,24 @@ class KeptTensors:
             shape = self._far().shape(name)
             self._note = self._note.model_copy(update={"shapes": {**self._note.shapes, name: shape}})
             if self._note.sha256:
-                write_note(self._folder, self._note)
+                with _locked(self._folder):
+                    self._renew_note()
+                    write_note(self._folder, self._note)
         return self._note.shapes[name]
 
     def read(self, parts: Sequence[TensorPart]) -> dict[TensorPart, torch.Tensor]:
         """Read parts from the extract; what it lacks is fetched and added to it first."""
-        keys = {part: TensorPart(_key(part)) for part in parts}
         # Two runs that want the same model: the second waits, and then finds the parts of the first.
-        with FileLock(self._folder / "lock"):
+        with _locked(self._folder):
             kept = self._open_extract()
-            there = set(kept.names()) if kept else set()
-            absent = [part for part, key in keys.items() if key.name not in there]
+            places = _find_places(parts, kept)
+            absent = [part for part in parts if part not in places]
             if absent:
                 fetched = {_key(part): tensor for part, tensor in self._far().read(absent).items()}
                 kept = self._add(kept, fetched)
-            tensors = kept.read(list(keys.values())) if kept else {}
-        return {part: tensors[key] for part, key in keys.items()}
+                places |= {part: TensorPart(_key(part)) for part in absent}
+            tensors = kept.read(list(places.values())) if kept else {}
+        return {part: tensors[place] for part, place in places.items()}
 
     def _far(self) -> TensorFile:
         if self._remote is None:
@@ -117,69 +80,49 @@ class KeptTensors:
         return self._remote
 
     def _open_extract(self) -> SafetensorsFile | None:
+        self._renew_note()
+        return SafetensorsFile(check_extract(self._folder, self._note)) if self._note.sha256 else None
+
+    def _renew_note(self) -> None:
+        """Take over what others have noted since, and keep the shapes that were read here."""
         note = read_note(self._folder)
-        if note is None or not note.sha256:
-            return None
-        self._note = note.model_copy(update={"shapes": {**self._note.shapes, **note.shapes}})
-        path = self._folder / _EXTRACT
-        if not path.is_file() or sha256_of(path) != note.sha256:
-            raise _spoilt(self._folder, note.reference)
-        return SafetensorsFile(path)
+        if note is not None:
+            self._note = note.model_copy(update={"shapes": {**self._note.shapes, **note.shapes}})
 
     def _add(self, kept: SafetensorsFile | None, fetched: dict[str, torch.Tensor]) -> SafetensorsFile:
         old = kept.read([TensorPart(name) for name in kept.names()]) if kept else {}
         tensors = {key.name: tensor for key, tensor in old.items()}
         tensors |= {name: tensor.contiguous() for name, tensor in fetched.items()}
-        path = self._folder / _EXTRACT
-        beside = self._folder / f"{_EXTRACT}.{os.getpid()}"
+        path = self._folder / EXTRACT
+        beside = self._folder / f"{EXTRACT}.{os.getpid()}"
         save_file(tensors, beside)
-        self._note = self._note.model_copy(update={"sha256": sha256_of(beside)})
+        self._note = self._note.model_copy(update=stamped(beside))
         beside.replace(path)
         write_note(self._folder, self._note)
         shutil.rmtree(self._folder / "transfer", ignore_errors=True)
         return SafetensorsFile(path)
 
 
-def models_home() -> Path:
-    """Folder of everything that is kept of models."""
-    return data_home() / "models"
-
-
-def folder_for(model: str, version: str) -> Path:
-    """Folder in which a version of a model is kept; the name tells both.
-
-    Examples
-    --------
-    >>> folder_for("hf:org/name", "0123456789abcdef").name
-    'hf--org--name@0123456789ab'
-    """
-    return models_home() / f"{_slug(model)}@{re.sub(r'[^0-9A-Za-z]', '', version)[:12]}"
-
-
-def find_kept(model: str, revision: str | None) -> tuple[Path, Note] | None:
-    """What is kept of a model under a revision; without a revision, the version that was the newest when it was read.
-
-    Raises
-    ------
-    ChecksumError
-        The note beside the extract was altered.
-    """
-    for folder in sorted(models_home().glob(f"{_slug(model)}@*")):
-        note = read_note(folder)
-        if note and note.reference == model and ((revision or "") in note.revisions or revision == note.commit):
-            return folder, note
-    return None
-
-
-def read_note(folder: Path) -> Note | None:
-    """The note in a folder, if there is one; errors as in `find_kept`."""
-    try:
-        return Note.model_validate_json((folder / _NOTE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValidationError:
-        hub, _, name = folder.name.rpartition("@")[0].partition("--")
-        raise _spoilt(folder, f"{hub}:{name.replace('--', '/', 1)}") from None
+def new_note(
+    reference: Reference,
+    repository: Repository,
+    tensors: TensorFile,
+    config: Mapping[str, Any],
+    version: Mapping[str, str | None],
+) -> Note:
+    """The note of a checkpoint that was opened; `version` has its file, commit and etag."""
+    names = tuple(tensors.names())
+    return Note(
+        reference=f"{reference.hub}:{reference.name}",
+        revisions=(reference.revision or "",),
+        repository=repository.name,
+        **version,
+        size=tensors.size,
+        config=dict(config),
+        names=names,
+        # Of shards only those are opened that are read from.
+        shapes={} if isinstance(tensors, Shards) else {name: tensors.shape(name) for name in names},
+    )
 
 
 def keep_note(folder: Path, note: Note) -> Note:
@@ -191,24 +134,35 @@ def keep_note(folder: Path, note: Note) -> Note:
     return note
 
 
-def write_note(folder: Path, note: Note) -> None:
-    """Write the note into a folder, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f"{_NOTE}.{os.getpid()}"
-    beside.write_text(note.model_dump_json(), encoding="utf-8")
-    beside.replace(folder / _NOTE)
+def keep_fetched(folder: Path, towers: Sequence[str], lenders: Sequence[str]) -> None:
+    """Note that everything which spatial attention needs of some towers is kept, and who lends them positions."""
+    with _locked(folder):
+        note = read_note(folder)
+        fetched, lent = (*note.fetched, *towers), (*note.lenders, *lenders)
+        update = {"fetched": tuple(dict.fromkeys(fetched)), "lenders": tuple(dict.fromkeys(lent))}
+        write_note(folder, note.model_copy(update=update))
+
+
+def _locked(folder: Path) -> FileLock:
+    return FileLock(folder / "lock")
+
+
+def _find_places(parts: Sequence[TensorPart], kept: TensorFile | None) -> dict[TensorPart, TensorPart]:
+    """Where in the extract the parts are that it has: as they were asked for before, or as rows of a larger part."""
+    spans: dict[str, list[tuple[str, int, float]]] = {}
+    for key in kept.names() if kept else ():
+        rows = re.fullmatch(r"(.+)\[(\d+):(\d+)\]", key)
+        name, first, stop = (rows[1], int(rows[2]), int(rows[3])) if rows else (key, 0, math.inf)
+        spans.setdefault(name, []).append((key, first, stop))
+    places = {}
+    for part in parts:
+        for key, first, stop in spans.get(part.name, ()):
+            if key == _key(part):
+                places[part] = TensorPart(key)
+            elif part.rows is not None and first <= part.rows[0] and part.rows[1] <= stop:
+                places.setdefault(part, TensorPart(key, (part.rows[0] - first, part.rows[1] - first)))
+    return places
 
 
 def _key(part: TensorPart) -> str:
     return part.name if part.rows is None else f"{part.name}[{part.rows[0]}:{part.rows[1]}]"
-
-
-def _slug(model: str) -> str:
-    return re.sub(r"[:/]", "--", model)
-
-
-def _spoilt(folder: Path, model: str) -> ChecksumError:
-    return ChecksumError(
-        f"{folder / _EXTRACT} was truncated or altered. Delete the folder {folder}, "
-        f"then fetch it again with: brainalign models fetch {model}"
-    )

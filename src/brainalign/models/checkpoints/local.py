@@ -105,8 +105,9 @@ def _zoo_file(reference: Reference) -> Path:
 
 def _own_file(reference: Reference) -> Path:
     path = own_path(reference)
-    # By way of `locate`, which notes what a run has read, and says what a folder holds when nothing fits.
+    # By way of `locate`, which notes what a run has read, and says what a folder holds when nothing fits. Under the
+    # name that was given, with ~ and all: it is the one that the run declares.
     if path.is_file():
-        return locate(f"{FILE_REFERENCE}{path.parent}", path.name)
+        return locate(f"{FILE_REFERENCE}{Path(reference.name).parent}", path.name)
     present = [name for name in WEIGHTS if (path / name).is_file()]
-    return locate(f"{FILE_REFERENCE}{path}", present[0] if present else WEIGHTS[0])
+    return locate(f"{FILE_REFERENCE}{reference.name}", present[0] if present else WEIGHTS[0])

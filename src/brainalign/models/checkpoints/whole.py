@@ -8,7 +8,8 @@ from pathlib import Path
 from huggingface_hub import get_token, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
-from brainalign.models.checkpoints.hub import cached_file, cached_weights, explain_refusals, hub_cache
+from brainalign.models.checkpoints.cached import cached_file, cached_weights, hub_cache
+from brainalign.models.checkpoints.hub import explain_refusals, kept_for_use, refuse_in_runs
 from brainalign.models.checkpoints.local import read_json
 from brainalign.models.checkpoints.repositories import Repository, hub_endpoint, repository_of
 from brainalign.models.checkpoints.web import NoSuchFileError, UnreachableError, authorization, first_request
@@ -35,7 +36,8 @@ def whole_model(reference: Reference) -> Path:
     Parameters
     ----------
     reference : Reference
-        A ``hf:``, ``timm:`` or ``open_clip:`` reference.
+        A ``hf:``, ``timm:`` or ``open_clip:`` reference; without a revision, the version of which parts are kept, or
+        else the newest.
 
     Returns
     -------
@@ -45,18 +47,24 @@ def whole_model(reference: Reference) -> Path:
     Raises
     ------
     MissingDataError
-        The files cannot be had; without a connection this is known after one request.
+        The files cannot be had; without a connection this is known after one request. A run asks no server at all.
     """
+    kept = kept_for_use(reference)
+    revision = (kept[1].commit if kept else None) or reference.revision
     repository = repository_of(reference)
-    cached = cached_weights(repository, reference.revision)
-    if cached and cached_file(repository.name, reference.revision, repository.config):
+    cached = cached_weights(repository, revision)
+    if cached and cached_file(repository.name, revision, repository.config):
         return cached[0]
-    advice = "The whole file is needed to run the model: load it once with a connection, then it is kept."
-    with explain_refusals(reference, repository, reference.revision, advice=advice):
+    advice = (
+        "The whole file is needed to run the model. With a connection, "
+        f"run: brainalign models fetch {reference.files} --full"
+    )
+    with explain_refusals(reference, repository, revision, advice=advice):
+        refuse_in_runs()
         # One request of our own, because the libraries would try again and again for half a minute.
-        first_request(repository.url(repository.config, reference.revision), authorization(get_token())).close()
+        first_request(repository.url(repository.config, revision), authorization(get_token())).close()
         try:
-            return _download(repository, reference.revision)
+            return _download(repository, revision)
         except NoSuchFileError:
             raise
         except (HfHubHTTPError, OSError) as error:

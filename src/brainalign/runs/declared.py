@@ -1,0 +1,64 @@
+"""The data that a chapter declares: what of it is on this machine, and in which state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from brainalign.datasets.catalogue import DataFile, MissingDataError, catalogue, files_of
+from brainalign.datasets.kept_models import lenders_of
+from brainalign.runs.parameters import ChapterParameters, files_reference
+
+ABSENT = "absent"
+"""What stands in a key instead of a checksum, for optional data that is not on this machine."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The state of everything that a run may read.
+
+    Attributes
+    ----------
+    files : tuple of DataFile
+        Files that are there.
+    absent : tuple of str
+        References of optional data that is not.
+    """
+
+    files: tuple[DataFile, ...]
+    absent: tuple[str, ...]
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """Checksum of every file by its label, and `ABSENT` by reference."""
+        return {file.label: file.sha256 for file in self.files} | dict.fromkeys(self.absent, ABSENT)
+
+
+def look_up(parameters: ChapterParameters) -> Declared:
+    """Look up what is declared by these parameters.
+
+    Raises
+    ------
+    MissingDataError
+        Something that is not optional is not there.
+    ChecksumError
+        A file, optional or not, is not the one it should be.
+    """
+    files, absent = [file for reference in parameters.data() for file in files_of(reference)], []
+    for reference in optional_references(parameters):
+        try:
+            files += files_of(reference)
+        except MissingDataError:
+            absent.append(reference)
+    return Declared(tuple(dict.fromkeys(files)), tuple(absent))
+
+
+def optional_references(parameters: ChapterParameters) -> list[str]:
+    """Optional data by the names of its files, each once, without what is needed anyway."""
+    named = (name if name in catalogue() else files_reference(name) for name in parameters.optional_data())
+    return [reference for reference in dict.fromkeys(named) if reference not in parameters.data()]
+
+
+def declared_references(parameters: ChapterParameters) -> set[str]:
+    """Everything that a run may read, the models that lend positions to others included."""
+    references = {*parameters.data(), *optional_references(parameters)}
+    return references | {lender for reference in references for lender in lenders_of(reference)}
