@@ -10,11 +10,13 @@ from brainalign.topology import (
     as_profiles,
     attention_graph,
     graph_metrics,
+    head_metrics,
     icn_profiles,
     icn_similarity,
     similarity_by_model,
     space,
     summarize_alignment,
+    with_similarity,
 )
 from tests.topology.small_models import small_model
 
@@ -122,3 +124,32 @@ def test_layers_may_be_batched_in_any_way(monkeypatch, entries):
     whole = align(models, ICNS)
     monkeypatch.setattr(alignment, "_BATCH_ENTRIES", entries)
     pd.testing.assert_frame_equal(align(models, ICNS), whole)
+
+
+def test_metrics_of_some_heads_are_those_of_all():
+    model = small_model(3, layers=4, per_layer=True)
+    whole = head_metrics(model).set_index(["layer", "head"])
+    assert list(whole.columns) == ["n_nodes", *METRICS]
+    some = head_metrics(model, heads=[(3, 1), (0, 2), (3, 0)]).set_index(["layer", "head"])
+    assert list(some.index) == [(0, 2), (3, 0), (3, 1)]
+    pd.testing.assert_frame_equal(some, whole.loc[some.index])
+
+
+@pytest.mark.parametrize(
+    ("heads", "named"), [([(2, 0)], "layer 2 head 0"), ([(0, 3), (0, 0)], "layer 0 head 3"), ([], "none")]
+)
+def test_heads_that_are_not_there_are_refused(heads, named):
+    with pytest.raises(ValueError, match=rf"name heads of layers 0 to 1, heads 0 to 2, at least one: got {named}\."):
+        head_metrics(small_model(), heads=heads)
+
+
+def test_other_networks_need_no_new_graphs(table):
+    metrics = head_metrics(small_model(1))
+    found = with_similarity(metrics, ICNS)
+    rows = table[table["model"] == "m1"].reset_index(drop=True)
+    assert_allclose(found[list(ICNS.index)], rows[list(ICNS.index)], rtol=0, atol=1e-12)
+    assert list(metrics.columns) == ["layer", "head", "n_nodes", *METRICS]
+    fewer = with_similarity(metrics, ICNS.iloc[:2].rename(index={"Visual": "seen"}))
+    assert list(fewer.columns[-2:]) == ["seen", "Somatomotor"]
+    with pytest.raises(ValueError, match="has the columns Visual, Somatomotor already"):
+        with_similarity(found, ICNS.iloc[:2])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from brainalign.topology.metrics import METRICS, graph_metrics
 from brainalign.topology.profiles import icn_similarity
@@ -15,6 +17,7 @@ from brainalign.topology.recipes import STUDY_RECIPE, GraphRecipe, SpatialWeight
 
 _SKIPPED = "skipped"
 _BATCH_ENTRIES = 2**23  # weights of graphs in memory at a time: 64 MiB
+_HEAD = ("layer", "head", "n_nodes")
 
 
 def align(
@@ -65,7 +68,9 @@ def align(
     rows, skipped = [], {}
     for name, source in spatial_attentions.items():
         try:
-            rows.append(_align_one(name, source() if callable(source) else source, icns, recipe, starts))
+            heads = head_metrics(source() if callable(source) else source, recipe=recipe, starts=starts)
+            heads.insert(0, "model", name)
+            rows.append(with_similarity(heads, icns))
         except (ValueError, OSError) as error:  # anything else is a fault of this program and must be seen
             skipped[name] = str(error)
             warnings.warn(f"{name} is left out: {error}", stacklevel=2)
@@ -73,9 +78,82 @@ def align(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
         msg = f"none of {len(skipped)} models could be aligned. {reasons}"
         raise ValueError(msg)
-    table = pd.DataFrame(_stack(rows))
+    table = pd.concat(rows, ignore_index=True)
     table.attrs[_SKIPPED] = skipped
     return table
+
+
+def head_metrics(
+    weights: SpatialWeights,
+    *,
+    recipe: GraphRecipe = STUDY_RECIPE,
+    starts: int = 8,
+    heads: Sequence[tuple[int, int]] | None = None,
+) -> pd.DataFrame:
+    """Graph metrics of the heads of one model, some layers at a time.
+
+    Parameters
+    ----------
+    weights : SpatialWeights
+        Positions, query and key weights, and a bias for each pair of positions where there is one.
+    recipe : GraphRecipe
+        How weights become graphs; the study's by default.
+    starts : int
+        Starts of the search for communities, see `graph_metrics`.
+    heads : sequence of (int, int), optional
+        Layer and head of those that are measured; all of them by default.
+
+    Returns
+    -------
+    DataFrame with one row a head
+        ``layer``, ``head``, ``n_nodes`` and the five of `METRICS`, by layer and head. They do not depend on any brain
+        network; `with_similarity` compares them with some.
+
+    Raises
+    ------
+    ValueError
+        When a head is named that the model does not have, and as `layer_graphs` and `graph_metrics` do.
+
+    Notes
+    -----
+    As many layers as fit into 64 MiB are measured together, so memory does not grow with the depth of the model.
+    """
+    parts = []
+    for places, graphs in _batches(weights, recipe, _by_layer(weights, heads)):
+        metrics = graph_metrics(graphs, starts=starts)
+        sizes = np.full((len(places), 1), graphs.shape[-1])
+        parts.append((np.hstack([places, sizes]), np.stack([metrics[name] for name in METRICS], axis=1)))
+    places, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    table = pd.DataFrame(places, columns=list(_HEAD))
+    return table.join(pd.DataFrame(values, columns=list(METRICS)))
+
+
+def with_similarity(table: pd.DataFrame, icns: pd.DataFrame) -> pd.DataFrame:
+    """Add the similarity of every head to every brain network: other networks cost no new graphs.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Heads with the five columns of `METRICS`, as `head_metrics` returns them.
+    icns : DataFrame of shape (n_networks, 5)
+        Profiles of the networks, as `icn_profiles` returns them.
+
+    Returns
+    -------
+    DataFrame
+        The table with one more column a network; a new one.
+
+    Raises
+    ------
+    ValueError
+        When the table has a column of a network's name already, and as `icn_similarity` does.
+    """
+    taken = [name for name in icns.index if name in table]
+    if taken:
+        msg = f"the table has the columns {', '.join(taken)} already; give the one without similarities."
+        raise ValueError(msg)
+    similarity = icn_similarity(table[list(METRICS)], icns)
+    return table.assign(**dict(zip(icns.index, similarity.T, strict=True)))
 
 
 def summarize_alignment(table: pd.DataFrame) -> pd.DataFrame:
@@ -160,31 +238,52 @@ def network_columns(table: pd.DataFrame) -> list[str]:
     return columns[len(needed) :]
 
 
-def _align_one(
-    name: str, weights: SpatialWeights, icns: pd.DataFrame, recipe: GraphRecipe, starts: int
-) -> dict[str, np.ndarray]:
-    parts = []
-    for first, graphs in _batches(weights, recipe):
-        n_layers, n_heads, n_nodes, _ = graphs.shape
-        metrics = {metric: values.ravel() for metric, values in graph_metrics(graphs, starts=starts).items()}
-        layer, head = np.divmod(np.arange(n_layers * n_heads), n_heads)
-        similarity = dict(zip(icns.index, icn_similarity(metrics, icns).T, strict=True))
-        names, sizes = np.full(len(layer), name, dtype=object), np.full(len(layer), n_nodes)
-        parts.append({"model": names, "layer": first + layer, "head": head, "n_nodes": sizes, **metrics, **similarity})
-    return _stack(parts)
+@dataclass(frozen=True)
+class _Layer:
+    """Some heads of one layer, as the only layer of a model."""
+
+    positions: NDArray[np.float64] | None
+    query: NDArray[np.float64]
+    key: NDArray[np.float64]
+    bias: NDArray[np.float64] | None
+
+    @classmethod
+    def of(cls, weights: SpatialWeights, layer: int, heads: list[int]) -> _Layer:
+        positions, bias = weights.positions, getattr(weights, "bias", None)
+        return cls(
+            positions if positions is None or positions.ndim == 2 else positions[layer][None],
+            weights.query[layer][heads][None],
+            weights.key[layer][heads][None],
+            None if bias is None else bias[layer][heads][None],
+        )
 
 
-def _batches(weights: SpatialWeights, recipe: GraphRecipe) -> Iterator[tuple[int, np.ndarray]]:
+def _by_layer(weights: SpatialWeights, heads: Sequence[tuple[int, int]] | None) -> dict[int, list[int]]:
+    n_layers, n_heads = weights.query.shape[:2]
+    if heads is None:
+        return {layer: list(range(n_heads)) for layer in range(n_layers)}
+    beyond = [place for place in heads if not (0 <= place[0] < n_layers and 0 <= place[1] < n_heads)]
+    if beyond or not heads:
+        named = ", ".join(f"layer {layer} head {head}" for layer, head in beyond[:3]) or "none"
+        msg = f"name heads of layers 0 to {n_layers - 1}, heads 0 to {n_heads - 1}, at least one: got {named}."
+        raise ValueError(msg)
+    chosen: dict[int, list[int]] = {}
+    for layer, head in sorted(set(heads)):
+        chosen.setdefault(layer, []).append(head)
+    return chosen
+
+
+def _batches(
+    weights: SpatialWeights, recipe: GraphRecipe, chosen: Mapping[int, list[int]]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     # As many layers at a time as fit: all of a large model would not, one at a time is slow for small ones.
-    waiting: list[np.ndarray] = []
-    n_layers = len(weights.query)
-    for layer in range(n_layers):
-        waiting.append(layer_graphs(weights, layer, recipe))
-        if layer == n_layers - 1 or (len(waiting) + 1) * waiting[0].size > _BATCH_ENTRIES:
-            yield layer + 1 - len(waiting), np.stack(waiting)
-            waiting = []
-
-
-def _stack(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    # Arrays, and a table at the very end: thousands of small tables would take longer than the graphs.
-    return {column: np.concatenate([part[column] for part in parts]) for column in parts[0]}
+    places: list[tuple[int, int]] = []
+    waiting: list[NDArray[np.float64]] = []
+    for layer, heads in chosen.items():
+        graphs = layer_graphs(_Layer.of(weights, layer, heads), 0, recipe)
+        if waiting and sum(part.size for part in waiting) + graphs.size > _BATCH_ENTRIES:
+            yield np.array(places), np.concatenate(waiting)
+            places, waiting = [], []
+        places += [(layer, head) for head in heads]
+        waiting.append(graphs)
+    yield np.array(places), np.concatenate(waiting)
