@@ -1,4 +1,4 @@
-"""Every statistic finds what is planted and stays near its level otherwise, over 200 simulated brains."""
+"""Every statistic finds what is planted and stays near its level otherwise, over many simulated brains."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ import pytest
 from scipy.stats import binom
 
 from brainalign.datasets.surfaces import load_surface, study_systems
-from brainalign.encoding import calibrate, rejection_rates, spin_parcels
+from brainalign.encoding import STATISTICS, calibrate, rejection_rates, spin_parcels
 
-N_SIMULATIONS, LEVEL = 200, 0.05
-# A statistic at its level calls this many or fewer in all but one of 10,000 such tests.
-MOST = binom.ppf(1 - 1e-4, N_SIMULATIONS, LEVEL) / N_SIMULATIONS
+LEVEL = 0.05
+N_SIMULATIONS = {"redundancy": 100, "removal": 60, "match of maps": 150, "modality": 100}  # 200 of the quick ones
+
+VARIANTS = {
+    "prediction": ["prediction"],
+    "match of maps": ["match of maps, shifts"],
+    "redundancy": ["overlap", "participation ratio"],
+    "removal": ["removal"],
+    "polarity": ["both signs", "opposed ends"],
+    "modality": ["modality"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -22,28 +30,43 @@ def world():
     return study_systems(surface), orders
 
 
-@pytest.fixture(scope="module")
-def rates(world):
-    p_values = calibrate(*world, n_simulations=N_SIMULATIONS, n_volumes=260, generator=np.random.default_rng(3))
-    return rejection_rates(p_values, level=LEVEL).set_index(["statistic", "truth"])["rate"]
+@pytest.fixture(scope="module", params=STATISTICS)
+def measured(request, world):
+    systems, orders = world
+    n = N_SIMULATIONS.get(request.param, 200)
+    options = {"n_simulations": n, "n_volumes": 240, "orders": orders, "generator": np.random.default_rng(3)}
+    rates = rejection_rates(calibrate(request.param, systems, **options), level=LEVEL)
+    return request.param, n, rates.set_index(["statistic", "truth"])["rate"]
 
 
-STATISTICS = ["prediction", "match of maps, shifts", "polarity", "modality", "redundancy"]
+def most(n):
+    """A statistic at its level calls this share or less in all but one of 10,000 such tests."""
+    return binom.ppf(1 - 1e-4, n, LEVEL) / n
 
 
-@pytest.mark.parametrize("statistic", [*STATISTICS, "match of maps, rotations"])
-def test_what_is_planted_is_found(rates, statistic):
-    assert rates[statistic, "planted"] > 0.8
+def test_what_is_planted_is_found_and_nothing_and_decoys_at_the_nominal_rate(measured):
+    statistic, n, rates = measured
+    for variant in VARIANTS[statistic]:
+        assert rates[variant, "planted"] > 0.75, variant
+        assert rates[variant, "nothing"] <= most(n), variant
+        assert rates[variant, "decoy"] <= most(n), variant
 
 
-@pytest.mark.parametrize("truth", ["nothing", "decoy"])
-@pytest.mark.parametrize("statistic", STATISTICS)
-def test_nothing_and_decoys_are_called_at_the_nominal_rate(rates, statistic, truth):
-    assert rates[statistic, truth] <= MOST
+def test_what_fails_does_so_here(measured):
+    """Rotations call too much where noise follows the networks; the mirror misses two layers of opposite sign."""
+    statistic, n, rates = measured
+    if statistic == "match of maps":
+        assert rates["match of maps, rotations", "nothing"] > LEVEL + 0.02
+    elif statistic == "polarity":
+        assert rates["mirror across halves", "planted"] < 0.5
+        assert rates["mirror across halves", "nothing"] <= most(n)
+    else:
+        assert {name for name, _ in rates.index} == set(VARIANTS[statistic])
 
 
-def test_rotations_call_too_much_where_noise_follows_the_networks(rates):
-    assert rates["match of maps, rotations", "nothing"] > LEVEL + 0.02
+def test_rotations_are_left_out_without_orders(world):
+    found = calibrate("match of maps", world[0], n_simulations=1, n_volumes=120, generator=np.random.default_rng(0))
+    assert set(found["statistic"]) == {"match of maps, shifts"}
 
 
 def test_rates_are_shares_with_exact_limits():
@@ -54,6 +77,9 @@ def test_rates_are_shares_with_exact_limits():
     assert row["high"] == pytest.approx(0.9324, abs=1e-4)
 
 
-def test_too_short_brains_are_refused(world):
+def test_wrong_input_is_refused(world):
+    options = {"n_simulations": 1, "generator": np.random.default_rng(0)}
     with pytest.raises(ValueError, match="n_volumes = 119 120 or more"):
-        calibrate(*world, n_simulations=1, n_volumes=119, generator=np.random.default_rng(0))
+        calibrate("prediction", world[0], n_volumes=119, **options)
+    with pytest.raises(ValueError, match="no statistic 'luck'; there are: prediction, match of maps"):
+        calibrate("luck", world[0], **options)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from brainalign.encoding import compare_modalities, modality_index
+from brainalign.encoding import compare_modalities, modality_index, modality_size
 
 
 def test_known_indices():
     found = modality_index([0.4, 0.2, 0.3, 0.01, -0.2, 0.3], [0.0, 0.6, 0.3, 0.02, -0.1, -0.1], floor=0.05)
     np.testing.assert_allclose(found, [1.0, -0.5, 0.0, np.nan, np.nan, 1.0])
+
+
+def test_size_is_the_mean_over_targets_that_count():
+    assert modality_size([0.4, 0.2, 0.01], [0.0, 0.6, 0.02], floor=0.05) == pytest.approx(0.75)
+    with pytest.raises(ValueError, match=r"more than floor = 0.5 \(the best score is 0.2\); give a lower floor"):
+        modality_size([0.1, 0.2], [0.0, 0.1], floor=0.5)
 
 
 def test_exchange_turns_the_sign():

@@ -15,6 +15,7 @@ from brainalign.encoding import (
     rotated_maps,
     shifted_maps,
     spin_parcels,
+    strongest_parcels,
     system_scores,
 )
 
@@ -72,6 +73,14 @@ def test_a_map_matches_its_own_network_whatever_its_sign():
     assert found.loc[(0, "b"), "p"] > 0.5
     flipped = match_networks(-maps, NETWORKS, rotated_maps(-maps, spins(99)), share=12 / N)
     np.testing.assert_allclose(flipped["correlation"], found["correlation"])
+
+
+def test_strongest_parcels_are_those_of_the_largest_size():
+    found = strongest_parcels([[3.0, -4.0, 1.0, 0.0, 2.0], [0.0, 1.0, 2.0, 3.0, -9.0]], share=0.4)
+    np.testing.assert_array_equal(found, [[1, 1, 0, 0, 0], [0, 0, 0, 1, 1]])
+    assert strongest_parcels([1.0, 2.0, 3.0], share=0.01).sum() == 1
+    with pytest.raises(ValueError, match="share = 0 must be above 0"):
+        strongest_parcels([1.0, 2.0], share=0)
 
 
 def test_rotated_maps_hold_the_same_values():

@@ -38,6 +38,18 @@ def test_towers_and_draws_keep_activations_and_places_together():
         np.testing.assert_array_equal(column, neurons.activations[:, where][:, 0])
 
 
+def test_one_head_of_the_last_layer():
+    parts = recorded()
+    own = as_neurons(parts).of_head("image", 1)
+    np.testing.assert_array_equal(own.activations, parts["image", 1, "context"][:, 1])
+    assert own.places["channel"].tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(as_neurons(parts).of_head("text", 3).activations, parts["text", 0, "neurons"])
+    with pytest.raises(ValueError, match="the last layer of 'image' has heads 0 to 1; got 2"):
+        as_neurons(parts).of_head("image", 2)
+    with pytest.raises(ValueError, match=r"no neurons of the towers \['fusion'\]"):
+        as_neurons(parts).of_head("fusion", 0)
+
+
 def test_dead_units_are_left_out():
     parts = recorded()
     parts["text", 0, "neurons"][:, 2] = 0.5

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from brainalign.encoding import atom_profiles, layer_profiles, mirror_index, neuron_weights, polarity
+from brainalign.encoding import neuron_weights, polarity
 
 LAYERS = np.repeat(np.arange(4), 5)
 GENERATOR = np.random.default_rng
@@ -60,34 +59,22 @@ def test_the_scale_of_an_atom_does_not_matter():
     )
 
 
-def test_neuron_weights_do_not_see_signs_but_atom_profiles_do():
+def test_neuron_weights_do_not_see_signs():
     generator = GENERATOR(0)
     loadings, weights = generator.standard_normal((8, 20)), generator.standard_normal((8, 1))
     signs = np.array([-1.0, 1, -1, 1, 1, 1, -1, 1])[:, None]
     np.testing.assert_allclose(neuron_weights(signs * loadings, signs * weights), neuron_weights(loadings, weights))
-    profiles = [mirror_index(atom_profiles(loadings, w[:, 0], LAYERS)) for w in (weights, signs * weights)]
-    assert abs(profiles[0] - profiles[1]) > 0.05
 
 
-def test_profiles_are_means_of_the_parts_by_layer():
-    weights = np.array([1.0, -3.0, 2.0, 0.0])
-    profiles = layer_profiles(weights, [0, 0, 1, 1])
-    np.testing.assert_array_equal(profiles["positive"], [0.5, 1.0])
-    np.testing.assert_array_equal(profiles["negative"], [1.5, 0.0])
-    atoms = atom_profiles([[1.0, -1.0, 0.0, 2.0], [0.0, 4.0, 1.0, 1.0]], [0.3, -0.2], [0, 0, 1, 1])
-    np.testing.assert_array_equal(atoms["positive"], [1.0, 1.0])
-    np.testing.assert_array_equal(atoms["negative"], [2.0, 1.0])
-
-
-@pytest.mark.parametrize(("negative", "index"), [([3, 2, 1], -1.0), ([1, 2, 3], 1.0), ([2, 2, 2], 0.0)])
-def test_mirror_index(negative, index):
-    assert mirror_index(pd.DataFrame({"positive": [1.0, 2, 3], "negative": negative})) == pytest.approx(index)
+def test_halves_agree_where_layers_drive_and_not_in_noise():
+    features, loadings, noise = world()
+    driven = found(features, loadings, features[:, 0] - features[:, 3] + 0.1 * noise)
+    assert driven.agreement > 0.9
+    assert driven.agreement == pytest.approx(np.corrcoef(driven.by_layer)[0, 1])
 
 
 def test_wrong_input_is_refused():
     features, loadings, noise = world()
-    with pytest.raises(ValueError, match="needs 3 layers or more; got 2"):
-        mirror_index(pd.DataFrame({"positive": [1.0, 2], "negative": [2.0, 1]}))
     with pytest.raises(ValueError, match=r"loadings \(7, 20\), layers \(20,\) and response \(240,\) do not fit"):
         found(features, loadings[1:], noise)
     with pytest.raises(ValueError, match="neurons of at least 2 layers; got 1"):

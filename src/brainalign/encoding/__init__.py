@@ -1,23 +1,35 @@
 """Encoding models: predicting a brain's responses from features of a stimulus. Arrays are numpy."""
 
 from brainalign.encoding.banded import BandedFit, fit_banded_ridge, space_shares
-from brainalign.encoding.calibration import calibrate, rejection_rates
+from brainalign.encoding.calibration import STATISTICS, calibrate, rejection_rates
 from brainalign.encoding.ceilings import inter_subject_correlation, noise_ceiling, normalize_scores
 from brainalign.encoding.delays import delay
+from brainalign.encoding.depth import (
+    MirrorTest,
+    OpposedEnds,
+    atom_profiles,
+    depth_quarters,
+    layer_profiles,
+    mirror_index,
+    mirror_test,
+    opposed_ends,
+)
 from brainalign.encoding.dictionary import Dictionary, dictionary
 from brainalign.encoding.encoding_model import Encoding, fit_encoding
+from brainalign.encoding.heads import score_heads
 from brainalign.encoding.inputs import usable_targets
-from brainalign.encoding.modality import ModalityTest, compare_modalities, modality_index
+from brainalign.encoding.modality import ModalityTest, compare_modalities, modality_index, modality_size
 from brainalign.encoding.network_maps import (
     dice,
     match_networks,
     rotated_maps,
     shifted_maps,
     spin_parcels,
+    strongest_parcels,
     system_scores,
 )
 from brainalign.encoding.neurons import DEFINITIONS, Neurons, as_neurons
-from brainalign.encoding.polarity import Polarity, atom_profiles, layer_profiles, mirror_index, neuron_weights, polarity
+from brainalign.encoding.polarity import Polarity, neuron_weights, polarity
 from brainalign.encoding.preprocessing import clean
 from brainalign.encoding.redundancy import (
     Redundancy,
@@ -25,9 +37,11 @@ from brainalign.encoding.redundancy import (
     mean_overlap,
     participation_ratio,
     redundancy,
-    removal_curve,
     spectrum_surrogate,
+    variance_spectrum,
+    without_mean,
 )
+from brainalign.encoding.removal import Removal, removal_curve, removal_test
 from brainalign.encoding.ridge import PENALTIES, RidgeFit, fit_ridge
 from brainalign.encoding.scoring import correlation_scores
 from brainalign.encoding.significance import benjamini_hochberg, p_values
@@ -38,13 +52,17 @@ from brainalign.encoding.variance import VariancePartition, partition_variance
 __all__ = [
     "DEFINITIONS",
     "PENALTIES",
+    "STATISTICS",
     "BandedFit",
     "Dictionary",
     "Encoding",
+    "MirrorTest",
     "ModalityTest",
     "Neurons",
+    "OpposedEnds",
     "Polarity",
     "Redundancy",
+    "Removal",
     "RidgeFit",
     "Split",
     "VariancePartition",
@@ -59,6 +77,7 @@ __all__ = [
     "convolve_hrf",
     "correlation_scores",
     "delay",
+    "depth_quarters",
     "dice",
     "dictionary",
     "fit_banded_ridge",
@@ -72,10 +91,13 @@ __all__ = [
     "match_networks",
     "mean_overlap",
     "mirror_index",
+    "mirror_test",
     "modality_index",
+    "modality_size",
     "neuron_weights",
     "noise_ceiling",
     "normalize_scores",
+    "opposed_ends",
     "p_values",
     "participation_ratio",
     "partition_variance",
@@ -83,12 +105,17 @@ __all__ = [
     "redundancy",
     "rejection_rates",
     "removal_curve",
+    "removal_test",
     "rotated_maps",
+    "score_heads",
     "shifted_maps",
     "space_shares",
     "spectrum_surrogate",
     "spin_parcels",
+    "strongest_parcels",
     "system_scores",
     "usable_targets",
+    "variance_spectrum",
+    "without_mean",
     "words_to_volumes",
 ]

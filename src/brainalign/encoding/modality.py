@@ -40,6 +40,36 @@ def modality_index(picture: ArrayLike, text: ArrayLike, *, floor: float = 0.0) -
     return np.divide(a - b, a + b, out=np.full(a.shape, np.nan), where=counts & (a + b > 0))
 
 
+def modality_size(picture: ArrayLike, text: ArrayLike, *, floor: float = 0.0) -> float:
+    """Mean size of the modality index over the targets that count.
+
+    Parameters
+    ----------
+    picture, text, floor
+        As `modality_index` takes them.
+
+    Returns
+    -------
+    float
+        0 where both predict every target alike, 1 where each target follows one of them alone.
+
+    Raises
+    ------
+    ValueError
+        No target that either predicts by more than the floor.
+    """
+    index = modality_index(picture, text, floor=floor)
+    counts = np.isfinite(index)
+    if not counts.any():
+        best = max(np.max(np.asarray(picture, dtype=float)), np.max(np.asarray(text, dtype=float)))
+        msg = (
+            f"no target is predicted by more than floor = {floor:g} (the best score is {best:.3g}); give a lower "
+            "floor, more volumes or less noise."
+        )
+        raise ValueError(msg)
+    return float(np.abs(index[counts]).mean())
+
+
 @dataclass(frozen=True)
 class ModalityTest:
     """Whether two sets of predictions do differently well.

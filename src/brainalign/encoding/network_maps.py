@@ -83,6 +83,33 @@ def dice(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     return 2 * (a & b).sum(axis=-1) / np.maximum(sizes, 1)
 
 
+def strongest_parcels(maps: ArrayLike, share: float = 0.2) -> NDArray[np.bool_]:
+    """Parcels of the largest absolute value, which count as a map's own.
+
+    Parameters
+    ----------
+    maps : array_like of shape (..., n_parcels)
+        Signed or unsigned values.
+    share : float
+        Share of the parcels, above 0 to 1; at least one parcel.
+
+    Returns
+    -------
+    ndarray of bool, of shape (..., n_parcels)
+
+    Raises
+    ------
+    ValueError
+        A share out of its range.
+    """
+    if not 0 < share <= 1:
+        msg = f"share = {share:g} must be above 0 and at most 1."
+        raise ValueError(msg)
+    sizes = np.abs(np.asarray(maps, dtype=float))
+    n_own = max(round(share * sizes.shape[-1]), 1)
+    return sizes >= np.partition(sizes, -n_own, axis=-1)[..., [-n_own]]
+
+
 def rotated_maps(maps: ArrayLike, orders: ArrayLike) -> NDArray[np.float64]:
     """Every map after every rotation.
 
@@ -181,8 +208,7 @@ def match_networks(
     z_members = (members - members.mean(axis=1, keepdims=True)) / members.std(axis=1, keepdims=True)
     found = _standard_rows(sizes) @ z_members.T / sizes.shape[1]
     by_chance = _standard_rows(null) @ z_members.T / sizes.shape[1]
-    n_own = max(round(share * sizes.shape[1]), 1)
-    own = sizes >= np.sort(sizes, axis=1)[:, [-n_own]]
+    own = strongest_parcels(sizes, share)
     index = pd.MultiIndex.from_product([range(len(sizes)), networks], names=["map", "network"])
     columns = {
         "correlation": found.ravel(),

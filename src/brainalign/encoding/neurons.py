@@ -62,6 +62,33 @@ class Neurons:
             raise ValueError(msg)
         return self._choose(self.places["tower"].isin(towers).to_numpy())
 
+    def of_head(self, tower: str, head: int) -> Neurons:
+        """The neurons of one head in the last layer of a tower; of an MLP, which has no heads, all of that layer.
+
+        Parameters
+        ----------
+        tower : str
+            Name as in the column ``tower``.
+        head : int
+            Number of the head, from 0.
+
+        Returns
+        -------
+        Neurons
+
+        Raises
+        ------
+        ValueError
+            A tower or a head that is not there; the text says which ones are.
+        """
+        own = self.of(tower)
+        last = own._choose(own.layers == own.layers.max())
+        heads = last.places["head"]
+        if head not in heads.to_numpy() and (heads != _NO_HEAD).any():
+            msg = f"the last layer of '{tower}' has heads {heads.min()} to {heads.max()}; got {head}."
+            raise ValueError(msg)
+        return last._choose(heads.isin([head, _NO_HEAD]).to_numpy())
+
     def draw(self, n_neurons: int, *, generator: np.random.Generator) -> Neurons:
         """Some neurons, chosen by chance and kept in order, so that models of different size can be compared.
 

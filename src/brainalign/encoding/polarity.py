@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from brainalign.encoding.shifts import admissible_shifts, share_at_least, shifted_products
@@ -46,6 +45,11 @@ class Polarity:
         """The larger of both: either alone must hold."""
         return max(self.p_rising, self.p_falling)
 
+    @property
+    def agreement(self) -> float:
+        """Correlation of the layers' weights in one half with those in the other, -1 to 1; 0 if one does not vary."""
+        return float(correlate_layers(*self.by_layer))
+
 
 def neuron_weights(loadings: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
     """Weights of atoms handed back to the neurons that make them up.
@@ -63,75 +67,6 @@ def neuron_weights(loadings: ArrayLike, weights: ArrayLike) -> NDArray[np.float6
         ``loadings.T @ weights``: the same whatever the signs of the atoms.
     """
     return np.asarray(loadings, dtype=float).T @ np.asarray(weights, dtype=float)
-
-
-def layer_profiles(weights: ArrayLike, layers: ArrayLike) -> pd.DataFrame:
-    """Mean positive and mean negative part of the neurons' weights in every layer.
-
-    Parameters
-    ----------
-    weights : array_like of shape (n_neurons,)
-        Signed weights on one target.
-    layers : array_like of shape (n_neurons,)
-        Layer of every neuron.
-
-    Returns
-    -------
-    DataFrame of shape (n_layers, 2)
-        Columns ``positive`` and ``negative``, both 0 or more.
-    """
-    weights = pd.Series(np.asarray(weights, dtype=float))
-    parts = pd.DataFrame({"positive": weights.clip(lower=0), "negative": -weights.clip(upper=0)})
-    return parts.groupby(np.asarray(layers)).mean().rename_axis("layer")
-
-
-def atom_profiles(loadings: ArrayLike, weights: ArrayLike, layers: ArrayLike) -> pd.DataFrame:
-    """How strongly atoms with positive, and atoms with negative weights, load on every layer.
-
-    Parameters
-    ----------
-    loadings : array_like of shape (n_atoms, n_neurons)
-        Of a dictionary.
-    weights : array_like of shape (n_atoms,)
-        Of the atoms on one target.
-    layers : array_like of shape (n_neurons,)
-        Layer of every neuron.
-
-    Returns
-    -------
-    DataFrame of shape (n_layers, 2)
-        Columns ``positive`` and ``negative``: mean absolute loading of those atoms. It hangs on the signs of the atoms,
-        which are arbitrary; `layer_profiles` does not.
-    """
-    sizes, weights = np.abs(np.asarray(loadings, dtype=float)), np.asarray(weights, dtype=float)
-    parts = {"positive": sizes[weights > 0].sum(axis=0), "negative": sizes[weights < 0].sum(axis=0)}
-    return pd.DataFrame(parts).groupby(np.asarray(layers)).mean().rename_axis("layer")
-
-
-def mirror_index(profiles: pd.DataFrame) -> float:
-    """Correlation over layers of the positive and the negative profile.
-
-    Parameters
-    ----------
-    profiles : DataFrame of shape (n_layers, 2)
-        From `layer_profiles` or `atom_profiles`; 3 layers or more.
-
-    Returns
-    -------
-    float
-        -1 for mirrored trends, 1 for equal ones; 0 where a profile does not vary.
-
-    Raises
-    ------
-    ValueError
-        Fewer than 3 layers, where any two profiles correlate by 1 or -1.
-    """
-    if len(profiles) < 3:
-        msg = f"a trend over layers needs 3 layers or more; got {len(profiles)}."
-        raise ValueError(msg)
-    centered = profiles - profiles.mean()
-    size = np.sqrt(np.square(centered).sum().prod())
-    return float(centered.prod(axis=1).sum() / size) if size > 0 else 0.0
 
 
 def polarity(
@@ -172,30 +107,55 @@ def polarity(
     """
     X, y = np.asarray(features, dtype=float), np.asarray(response, dtype=float)
     loadings, layers = np.asarray(loadings, dtype=float), np.asarray(layers)
-    _check(X, loadings, layers, y)
-    names, place = np.unique(layers, return_inverse=True)
-    by_layer = np.eye(len(names))[place] / np.bincount(place)[place][:, None]  # (n_neurons, n_layers): means
+    check_polarity(X, loadings, layers, y)
     n_half = len(X) // 2
     shifts = admissible_shifts(n_half, margin)
-    halves = [_layer_weights(X[part], y[part], loadings @ by_layer, penalty) for part in _halves(n_half)]
+    to_layers = loadings @ layer_means(layers)
+    halves = [shifted_weights(X[part], y[part], to_layers, penalty) for part in halves_of(n_half)]
     by_shift = np.stack(halves, axis=1)  # (n_shifts, 2, n_layers)
     observed, null = _both_signs(by_shift[:1])[0], _both_signs(by_shift[shifts])
     p_rising, p_falling = share_at_least(observed, null)
     return Polarity(by_shift[0], float(observed[0]), float(observed[1]), float(p_rising), float(p_falling))
 
 
-def _halves(n_half: int) -> tuple[slice, slice]:
+def halves_of(n_half: int) -> tuple[slice, slice]:
+    """The first and the second half of twice as many samples."""
     return slice(0, n_half), slice(n_half, 2 * n_half)
 
 
-def _layer_weights(X: NDArray, y: NDArray, to_layers: NDArray, penalty: float) -> NDArray[np.float64]:
-    """Mean weight of every layer at every circular shift of the response, of shape (n_half, n_layers)."""
-    spread = X.std(axis=0)
-    Z = (X - X.mean(axis=0)) / spread
+def layer_means(layers: ArrayLike) -> NDArray[np.float64]:
+    """Matrix of shape (n_neurons, n_layers) that turns values of neurons into means over layers."""
+    names, place = np.unique(np.asarray(layers), return_inverse=True)
+    return np.eye(len(names))[place] / np.bincount(place)[place][:, None]
+
+
+def shifted_weights(
+    features: NDArray[np.float64], response: NDArray[np.float64], loadings: NDArray[np.float64], penalty: float
+) -> NDArray[np.float64]:
+    """Weights of neurons, or of means of neurons, at every circular shift of the response.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_samples, n_atoms)
+        Time courses of the atoms.
+    response : ndarray of shape (n_samples,)
+        What they predict.
+    loadings : ndarray of shape (n_atoms, n_columns)
+        Of neurons, or of their means over layers.
+    penalty : float
+        Ridge penalty on standardized atoms.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_columns)
+        Row s belongs to a response that comes s samples later.
+    """
+    spread = features.std(axis=0)
+    Z = (features - features.mean(axis=0)) / spread
     ridge = Z.T @ Z + penalty * np.eye(Z.shape[1])
-    cross = shifted_products(Z, (y - y.mean())[:, None])[:, :, 0]
+    cross = shifted_products(Z, (response - response.mean())[:, None])[:, :, 0]
     # A neuron holds loading * spread of each standardized atom.
-    return np.linalg.solve(ridge, cross.T).T @ (to_layers * spread[:, None])
+    return np.linalg.solve(ridge, cross.T).T @ (loadings * spread[:, None])
 
 
 def _both_signs(by_shift: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -208,11 +168,27 @@ def _both_signs(by_shift: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.mean(measured, axis=0).T
 
 
-def _check(X: NDArray, loadings: NDArray, layers: NDArray, y: NDArray) -> None:
-    if X.ndim != 2 or y.shape != (len(X),) or loadings.shape != (X.shape[1], len(layers)):
+def correlate_layers(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlation of two profiles over layers, the last axis; 0 where one does not vary."""
+    a, b = (values - values.mean(axis=-1, keepdims=True) for values in (first, second))
+    size = np.sqrt(np.square(a).sum(axis=-1) * np.square(b).sum(axis=-1))
+    return (a * b).sum(axis=-1) / np.where(size > 0, size, np.inf)
+
+
+def check_polarity(
+    features: NDArray[np.float64], loadings: NDArray[np.float64], layers: NDArray, response: NDArray[np.float64]
+) -> None:
+    """Refuse sizes that do not fit, and neurons of one layer only.
+
+    Raises
+    ------
+    ValueError
+        The text says what was given and what is expected.
+    """
+    if features.ndim != 2 or response.shape != (len(features),) or loadings.shape != (features.shape[1], len(layers)):
         msg = (
-            f"features {X.shape}, loadings {loadings.shape}, layers {layers.shape} and response {y.shape} do not fit: "
-            "expected (n, k), (k, p), (p,) and (n,)."
+            f"features {features.shape}, loadings {loadings.shape}, layers {layers.shape} and response "
+            f"{response.shape} do not fit: expected (n, k), (k, p), (p,) and (n,)."
         )
         raise ValueError(msg)
     if len(np.unique(layers)) < 2:

@@ -21,6 +21,7 @@ from brainalign.figures.style import (
 )
 
 _OFFSET = 0.22  # between the marks of one row
+_COLUMNS = 2
 
 
 def show_rejection_rates(table: pd.DataFrame, *, level: float) -> Figure:
@@ -83,31 +84,39 @@ def show_connectivity(matrices: Mapping[str, tuple[ArrayLike, Sequence[str]]], *
     return figure
 
 
-def show_layer_weights(by_layer: Mapping[str, ArrayLike], *, label: str) -> Figure:
+def show_layer_weights(by_layer: Mapping[str, ArrayLike], *, label: str, depth: str = "layer") -> Figure:
     """Mean signed weight of every layer, measured in two halves of the data.
 
     Parameters
     ----------
     by_layer : mapping of str to array_like of shape (2, n_layers)
-        One panel each.
+        One panel each, two in a row.
     label : str
         What the weights are.
+    depth : str
+        What the steps of the depth are; they are counted from 1.
 
     Returns
     -------
     Figure
     """
+    n_rows = -(-len(by_layer) // _COLUMNS)
     with house_style():
-        figure, axes = plt.subplots(1, len(by_layer), figsize=(WIDTH, 2.6), squeeze=False)
-        for ax, (title, halves) in zip(axes[0], by_layer.items(), strict=True):
+        size = (WIDTH, 2.1 * n_rows + 0.5)
+        figure, axes = plt.subplots(n_rows, _COLUMNS, figsize=size, squeeze=False)
+        for ax in axes.ravel()[len(by_layer) :]:
+            ax.axis("off")
+        for ax, (title, halves) in zip(axes.ravel(), by_layer.items(), strict=False):
+            steps = range(1, np.shape(halves)[1] + 1)
             for index, values in enumerate(np.asarray(halves)):
                 ax.plot(
-                    range(len(values)), values, color=NETWORK_COLORS[4 * index], marker=NETWORK_MARKERS[index], ms=5,
-                    lw=1.2, label=("first half", "second half")[index],
+                    steps, values, color=NETWORK_COLORS[4 * index], marker=NETWORK_MARKERS[index], ms=5, lw=1.2,
+                    label=("first half", "second half")[index],
                 )  # fmt: skip
             ax.axhline(0, color=DARK, lw=0.7, ls=":")
-            ax.set(title=title, xlabel="layer", xticks=range(np.shape(halves)[1]))
-        axes[0, 0].set_ylabel(label)
+            ax.set(title=title, xlabel=depth, xticks=steps)
+        for row in axes:
+            row[0].set_ylabel(label)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     return figure

@@ -28,4 +28,4 @@ class HeadParameters(ChapterParameters):
 
     def data(self) -> tuple[str, ...]:
         """Entries of the catalogue that a run reads."""
-        return (files_reference(self.model), "icn-published", "hcp-connectomes")
+        return (files_reference(self.model), "icn-published", "hcp-connectomes", "cortical-surface")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from brainalign.runs.parameters import ChapterParameters, FromText
 
@@ -27,7 +27,12 @@ class ObjectsParameters(ChapterParameters):
         },
     }  # fmt: skip
 
-    mask: Literal["brain", "gray"] = Field("brain", description="voxels that are modelled, all or those of gray matter")
+    haxby: Literal["sample", "subject 1", "subject 2", "subject 3", "subject 4", "subject 5", "subject 6"] = Field(
+        "sample", description="the small sample at 25 mm, or a full subject"
+    )
+    mask: Literal["brain", "gray", "vt"] = Field(
+        "brain", description="voxels that are modelled, brain or gray of the sample, brain or vt of a subject"
+    )
     delays: Annotated[list[Annotated[int, Field(ge=0, le=8)]], FromText] = Field(
         [0, 1, 2, 3], min_length=1, max_length=8, description="delays of the features in volumes of 2.5 s"
     )
@@ -46,6 +51,18 @@ class ObjectsParameters(ChapterParameters):
     n_draws: int = Field(2000, ge=99, le=100_000, description="draws of runs for the intervals")
     seed: int = Field(0, ge=0, description="seed of exchanges, shuffles, twins and draws")
 
+    @model_validator(mode="after")
+    def _mask_is_there(self) -> Self:
+        allowed = ("brain", "gray") if self.haxby == "sample" else ("brain", "vt")
+        if self.mask not in allowed:
+            msg = (
+                f"objects: mask = {self.mask!r} is not allowed with haxby = {self.haxby!r}; "
+                f"allowed is {' or '.join(allowed)}."
+            )
+            raise ValueError(msg)
+        return self
+
     def data(self) -> tuple[str, ...]:
         """Entries of the catalogue, and models of the mini-zoo, that a run reads."""
-        return ("haxby-25mm", "objects-92", *(f"zoo:{name}" for name in self.models))
+        recording = "haxby-25mm" if self.haxby == "sample" else "haxby-subjects"
+        return (recording, "objects-92", *(f"zoo:{name}" for name in self.models))
