@@ -94,6 +94,20 @@ def test_logits_with_positions_for_every_layer(weights):
     assert_equal(layered.n_positions, 5)
 
 
+def test_positions_of_a_layer_and_of_all(weights):
+    assert_equal(weights.positions_of(1), weights.positions)
+    assert_equal(weights.position_table, weights.positions)
+    layered = replace(weights, positions=np.stack([weights.positions, 2 * weights.positions]), position_kind="stand-in")
+    assert_equal(layered.positions_of(1), 2 * weights.positions)
+    with pytest.raises(ValueError, match=r"kind: stand-in\) differ from layer to layer. Use positions_of"):
+        _ = layered.position_table
+    without = replace(weights, positions=None, position_kind="relative")
+    with pytest.raises(ValueError, match=r"no table of positions \(kind: relative\); its graphs come from biases"):
+        without.positions_of(0)
+    with pytest.raises(ValueError, match="has no head 0 in layer 9"):
+        weights.positions_of(9)
+
+
 def test_logits_of_the_bias_alone(weights):
     alone = replace(weights, positions=None)
     assert_array_equal(alone.logits(1, 2), weights.bias[1, 2])

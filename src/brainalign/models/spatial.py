@@ -90,6 +90,38 @@ class SpatialAttention:
         self._check(layer, head)
         return self.query[layer, head], self.key[layer, head]
 
+    def positions_of(self, layer: int) -> Array:
+        """Positions as one layer gets them, of shape (n_positions, d).
+
+        Raises
+        ------
+        ValueError
+            When the model has no such layer, or no positions of its own.
+        """
+        self._check(layer, 0)
+        if self.positions is None:
+            msg = f"{self.model} has no table of positions (kind: {self.position_kind}); its graphs come from biases."
+            raise ValueError(msg)
+        return self.positions if self.positions.ndim == 2 else self.positions[layer]
+
+    @property
+    def position_table(self) -> Array:
+        """The one table of positions of all layers, of shape (n_positions, d).
+
+        Raises
+        ------
+        ValueError
+            When every layer has positions of its own, as a model with rotary positions, or none.
+        """
+        positions = self.positions_of(0)
+        if self.positions.ndim == 3:
+            msg = (
+                f"{self.model} has no table of positions; those that stand in for it (kind: {self.position_kind}) "
+                "differ from layer to layer. Use positions_of(layer), or brainalign.topology.align for all heads."
+            )
+            raise ValueError(msg)
+        return positions
+
     def logits(self, layer: int, head: int | None = None) -> NDArray[np.float64]:
         r"""What the softmax of the model would see with the positions as input, without content.
 
@@ -126,7 +158,7 @@ class SpatialAttention:
         logits = np.zeros(()) if self.bias is None else self.bias[layer, heads].astype(np.float64)
         if self.positions is None:
             return logits
-        P = (self.positions if self.positions.ndim == 2 else self.positions[layer]).astype(np.float64)
+        P = self.positions_of(layer).astype(np.float64)
         Q, K = (P @ weights[layer, heads].astype(np.float64) for weights in (self.query, self.key))
         return Q @ np.swapaxes(K, -1, -2) / np.sqrt(self.head_dim) + logits
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -22,7 +23,8 @@ def tap_products(model: nn.Module, *, towers: Sequence[str] | None = None, pool:
     Parameters
     ----------
     model : Module
-        CLIP of open_clip, or METER, in eval mode.
+        CLIP of open_clip or transformers, METER, BridgeTower, BERT, RoBERTa, or a ViT of timm or transformers, in eval
+        mode. Models that turn queries and keys by an angle, normalize them, or share keys among heads are refused.
     towers : sequence of str, optional
         Which towers; all by default. See `brainalign.models.taps.find_towers`.
     pool : str
@@ -90,13 +92,15 @@ class _ProductWriter:
 
     def listen(self, stack: ExitStack) -> None:
         attention = self.sublayer.attention
+        separate = next((pair for pair in _SEPARATE if isinstance(getattr(attention, pair[0], None), nn.Linear)), None)
         if hasattr(attention, "in_proj_weight"):
             stack.enter_context(attention.register_forward_pre_hook(self._packed, with_kwargs=True))
-        elif isinstance(getattr(attention, "query", None), nn.Linear):
-            stack.enter_context(attention.query.register_forward_hook(self._keep_query))
-            stack.enter_context(
-                attention.key.register_forward_hook(lambda m, args, keys: self._write(self.query, keys))
-            )
+        elif separate and _keeps_channels(attention, *separate):
+            query, key = (getattr(attention, name) for name in separate)
+            stack.enter_context(query.register_forward_hook(self._keep_query))
+            stack.enter_context(key.register_forward_hook(lambda m, args, keys: self._write(self.query, keys)))
+        elif _is_plain_timm(attention):
+            stack.enter_context(attention.qkv.register_forward_hook(self._write_joint))
         else:
             msg = f"the queries and keys of {type(attention).__name__} are not known; record contexts instead."
             raise ValueError(msg)
@@ -110,10 +114,29 @@ class _ProductWriter:
         query, key, _ = linear(x, module.in_proj_weight, module.in_proj_bias).chunk(3, dim=-1)
         self._write(query, key)
 
+    def _write_joint(self, module: nn.Module, args: tuple, output: Tensor) -> None:
+        query, key, _ = output.chunk(3, dim=-1)
+        self._write(query, key)
+
     @torch.no_grad()
     def _write(self, query: Tensor, key: Tensor) -> None:
         product = self.own.queries(query) * self.read.keys(key)
         self.record.append(self.key, product.unflatten(-1, (self.sublayer.n_heads, -1)).float().cpu())
 
 
+def _keeps_channels(attention: nn.Module, query: str, key: str) -> bool:
+    """Whether logits are products of these projections: no rotation, no normalization, as many keys as queries."""
+    config = getattr(attention, "config", None)
+    turned = getattr(config, "rope_parameters", None) is not None or hasattr(attention, "q_norm")
+    return not turned and getattr(attention, query).out_features == getattr(attention, key).out_features
+
+
+def _is_plain_timm(attention: nn.Module) -> bool:
+    """Whether it is timm's attention of the first ViT: BEiT and EVA have biases or rotations beside `qkv`."""
+    plain_norm = isinstance(getattr(attention, "q_norm", None), nn.Identity)
+    turned = "rope" in inspect.signature(attention.forward).parameters
+    return plain_norm and hasattr(attention, "fused_attn") and not turned and not hasattr(attention, "q_bias")
+
+
+_SEPARATE = (("query", "key"), ("q_proj", "k_proj"))
 _OTHER_STREAM = {"fusion_image": "fusion_text", "fusion_text": "fusion_image"}
