@@ -20,6 +20,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
+    "--enable-unsafe-swiftshader",  # figures in three dimensions are drawn by the processor
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",
@@ -27,7 +28,9 @@ FLAGS = (
 )
 
 
-class _QuietHandler(SimpleHTTPRequestHandler):
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files."""
+
     def log_message(self, *_):
         """Say nothing: the output belongs to the tests."""
 
@@ -41,7 +44,7 @@ def html(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def address(html) -> Iterator[str]:
     """Where the pages are served, on this machine only."""
-    handler = functools.partial(_QuietHandler, directory=str(html))
+    handler = functools.partial(QuietHandler, directory=str(html))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"

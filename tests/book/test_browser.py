@@ -99,8 +99,8 @@ def test_dark_theme_is_dark_and_readable(browser, address):
     with open_page(browser, url, color_scheme="dark") as opened:
         ground = opened.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
         ink = opened.locator("article p").first.evaluate("e => getComputedStyle(e).color")
-    assert _luminance(ground) < 0.1
-    assert _contrast(ground, ink) > 4.5
+    assert luminance(ground) < 0.1
+    assert contrast(ground, ink) > 4.5
 
 
 def test_theme_button_switches_to_another_theme(browser, address):
@@ -140,12 +140,12 @@ def _channels(color: str) -> list[float]:
     return [float(value) / 255 for value in color[color.index("(") + 1 : -1].split(",")[:3]]
 
 
-def _luminance(color: str) -> float:
+def luminance(color: str) -> float:
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in _channels(color)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def _contrast(one: str, other: str) -> float:
+def contrast(one: str, other: str) -> float:
     """Ratio of luminances as the accessibility guidelines define it (WCAG 2.1)."""
-    low, high = sorted((_luminance(one), _luminance(other)))
+    low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal, assert_array_less
 
-from brainalign.datasets import GROUPS, NETWORKS, PARCELS, load_hcp_connectome, schaefer_networks
+from brainalign.datasets import (
+    GROUPS,
+    NETWORKS,
+    PARCELS,
+    SUBJECTS,
+    load_hcp_connectome,
+    load_subject_connectome,
+    schaefer_networks,
+)
+from brainalign.datasets.catalogue import entry
 
 # Left and right hemisphere, typed again from the label files of the atlas.
 COUNTS = {
@@ -92,7 +101,7 @@ def test_each_network_holds_together(parcels, group):
 @pytest.mark.parametrize("parcels", [0, 150, 1000, "200"])
 def test_another_resolution_is_refused(parcels):
     message = rf"parcels = {parcels!r} is not available; choose one of 100, 200, 300, 400\."
-    for function in (schaefer_networks, load_hcp_connectome):
+    for function in (schaefer_networks, load_hcp_connectome, load_subject_connectome):
         with pytest.raises(ValueError, match=message):
             function(parcels)
 
@@ -100,3 +109,46 @@ def test_another_resolution_is_refused(parcels):
 def test_another_group_is_refused():
     with pytest.raises(ValueError, match=r"group = 'all' is not available; choose one of main, holdout\."):
         load_hcp_connectome(group="all")
+
+
+each_subject = pytest.mark.parametrize(
+    ("parcels", "subject"), [(parcels, subject) for parcels in PARCELS for subject in SUBJECTS]
+)
+
+
+@each_subject
+def test_connectomes_of_subjects_are_correlation_matrices_in_the_same_order(parcels, subject):
+    connectome = load_subject_connectome(parcels, subject)
+    matrix, labels = connectome.matrix, connectome.networks
+    assert_array_equal(matrix.shape, [parcels, parcels])
+    assert_array_equal(matrix, matrix.T)
+    assert_array_equal(np.diag(matrix), 1.0)
+    assert_array_less(np.abs(matrix), 1 + 1e-12)
+    assert_array_equal(labels, schaefer_networks(parcels))
+    measured = contrast(matrix, labels)
+    assert_array_less(0.14, measured)  # measured: .15 to .25
+    generator = np.random.default_rng(0)
+    assert_array_less(np.abs([contrast(matrix, generator.permutation(labels)) for _ in range(20)]), 0.05)
+    # One person is less like the mean of many than two means are like each other.
+    rows, columns = np.triu_indices(parcels, k=1)
+    likeness = np.corrcoef(matrix[rows, columns], load_hcp_connectome(parcels).matrix[rows, columns])[0, 1]
+    assert 0.75 < likeness < 0.9  # measured: .78 to .87
+
+
+@pytest.mark.parametrize("parcels", PARCELS)
+def test_the_three_subjects_are_others_and_in_some_order(parcels):
+    matrices = [load_subject_connectome(parcels, subject).matrix for subject in SUBJECTS]
+    means = [matrix[np.triu_indices(parcels, k=1)].mean() for matrix in matrices]
+    assert_array_less(np.diff(means), -0.05)
+
+
+def test_every_file_of_the_subjects_is_read():
+    names = [file.path.rsplit("/", 1)[-1] for file in entry("hcp-subjects").files]
+    assert len(names) == len(PARCELS) * len(SUBJECTS)
+    numbers = {(name.split("_")[1], name.split("_")[-1]) for name in names}
+    assert len(numbers) == len(names)  # no person stands twice at one resolution
+
+
+def test_another_subject_is_refused():
+    with pytest.raises(ValueError, match=r"subject = 'mean' is not available; choose one of minimum, median, maximum"):
+        load_subject_connectome(200, "mean")

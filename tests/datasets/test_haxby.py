@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import nibabel
 import numpy as np
 import pytest
@@ -5,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 from scipy.signal import detrend
 
 from brainalign.datasets import haxby
-from brainalign.datasets.haxby import CATEGORIES, N_RUNS, REST, HaxbyRecording, average_blocks, load_haxby
+from brainalign.datasets.haxby import CATEGORIES, N_RUNS, REST, average_blocks, load_haxby
 
 SHAPE = (2, 3, 2)
 INSIDE = [(0, 0, 1), (1, 2, 0), (1, 2, 1)]
@@ -69,7 +71,7 @@ def test_block_averages_are_those_of_the_standardized_run(miniature):
 def test_block_averages_do_not_see_unit_offset_and_drift(miniature):
     recording = load_haxby("gray")
     drift = 5 * np.arange(len(recording.runs))[:, None]
-    moved = HaxbyRecording(3 * recording.responses + drift + 70, recording.labels, recording.runs, recording.voxels)
+    moved = replace(recording, responses=3 * recording.responses + drift + 70)
     assert_allclose(average_blocks(moved), average_blocks(recording), atol=1e-9)
 
 
@@ -93,11 +95,11 @@ def test_averages_need_every_category_and_a_voxel_that_varies(miniature):
     labels = recording.labels.copy()
     labels[(recording.runs == 2) & (labels == "shoe")] = REST
     with pytest.raises(ValueError, match=r"run 2 has no volume of: shoe\."):
-        average_blocks(HaxbyRecording(recording.responses, labels, recording.runs, recording.voxels))
+        average_blocks(replace(recording, labels=labels))
     responses = recording.responses.copy()
     responses[recording.runs == 4, 1:] = 8
     with pytest.raises(ValueError, match=r"run 4: voxel 1 does not vary \(and 1 more\)"):
-        average_blocks(HaxbyRecording(responses, recording.labels, recording.runs, recording.voxels))
+        average_blocks(replace(recording, responses=responses))
 
 
 def test_the_real_runs_are_twelve_of_121_volumes_with_nine_in_a_block(mirror):
@@ -105,6 +107,7 @@ def test_the_real_runs_are_twelve_of_121_volumes_with_nine_in_a_block(mirror):
     for mask, n_voxels in {"brain": 129, "gray": 28, "white": 34, "vt": 1}.items():
         recording = load_haxby(mask)
         assert_equal(recording.responses.shape, (12 * 121, n_voxels))
+        assert_equal(recording.voxel_size, (25.0, 25.0, 25.0))
     for category in CATEGORIES:
         counts = np.bincount(recording.runs[recording.labels == category])
         assert_array_equal(counts[1:], [9] * 12)

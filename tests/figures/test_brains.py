@@ -114,7 +114,11 @@ def test_connectivity_parts_the_groups():
 
 def test_layer_weights_show_both_halves():
     halves = np.array([[1.0, 2.0, 3.0], [1.5, 1.0, 0.5]])
-    figure = show_layer_weights({"one": halves, "two": -halves}, label="weight")
-    for ax, sign in zip(figure.axes, (1, -1), strict=True):
+    panels = {"one": halves, "two": -halves, "three": halves}
+    figure = show_layer_weights(panels, label="weight", depth="quarter")
+    for ax, sign in zip(figure.axes, (1, -1, 1), strict=False):
         np.testing.assert_array_equal([line.get_ydata() for line in ax.lines[:2]], sign * halves)
+        assert ax.lines[0].get_xdata().tolist() == [1, 2, 3]
+        assert ax.get_xlabel() == "quarter"
+    assert not figure.axes[3].axison
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["first half", "second half"]

@@ -111,12 +111,23 @@ def test_null_comparison_marks_every_value(rng):
 def test_space_shows_heads_null_networks_and_shares(rng):
     null = rng.normal(size=(200, 2))
     networks = pd.DataFrame(rng.normal(size=(7, 2)), index=NETWORKS)
-    heads = rng.normal(size=(12, 2))
-    figure = show_space(
-        heads, np.repeat([0, 1], 6), networks, null, null_envelope(null), explained=(0.8, 0.15), null_label="twins"
-    )
+    heads = pd.DataFrame(rng.normal(size=(12, 2)), columns=["axis_1", "axis_2"])
+    heads = heads.assign(model="m", layer=np.repeat([0, 1], 6), head=heads.index % 6)
+    about = {"networks": networks, "null": null, "envelope": null_envelope(null), "null_label": "twins"}
+    figure = show_space(heads, color="layer", explained=(0.8, 0.15), **about)
     ax = figure.axes[0]
     assert ax.get_xlabel() == "axis 1 (80% of the variance)"
     drawn = [np.asarray(collection.get_offsets()) for collection in ax.collections]
-    assert any(points.shape == heads.shape and (points == heads).all() for points in drawn)
+    for _, group in heads.groupby("layer"):
+        own = group[["axis_1", "axis_2"]].to_numpy()
+        assert any(points.shape == own.shape and (points == own).all() for points in drawn)
     assert legend_texts(figure) == [*NETWORKS, "95% of twins", "twins: one head"]
+    assert figure.axes[1].get_ylabel() == "layer"
+
+
+def test_space_names_groups_of_words_in_the_legend_and_needs_no_null(rng):
+    heads = pd.DataFrame(rng.normal(size=(4, 2)), columns=["axis_1", "axis_2"])
+    figure = show_space(heads.assign(model=["one", "other"] * 2, layer=0, head=0))
+    assert legend_texts(figure) == ["one", "other"]
+    assert figure.axes[0].get_xlabel() == "axis 1"
+    assert len(figure.axes) == 1

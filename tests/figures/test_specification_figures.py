@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 mpl.use("Agg")
 
-from brainalign.figures import show_clouds, show_specification_curve
+from brainalign.figures import show_clouds, show_one_at_a_time, show_specification_curve
 from brainalign.figures.style import ACCENT
 
 
@@ -52,3 +52,43 @@ def test_clouds_share_the_plane_and_the_marks():
         assert ax.get_xlim() == used[0].get_xlim()
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Visual", "Limbic"]
     assert figure.get_supxlabel() == "axis 1 (90% of the variance)"
+
+
+def test_one_line_an_option_and_one_panel_a_claim():
+    options = [("margin", 1e-5), ("margin", 1e-3), ("left_out", "none"), ("left_out", "modularity")]
+    rows = [
+        {"choice": choice, "option": option, "claim": claim, "is_study": option in (1e-5, "none")}
+        for choice, option in options
+        for claim in ("first", "second")
+    ]
+    table = pd.DataFrame(rows).assign(
+        effect=[2.0, -1.0, 1.0, -2.0, 2.0, -1.0, 0.5, 3.0], p=[0.01, 0.2, 0.3, 0.04, 0.01, 0.2, 0.6, 0.001]
+    )
+    figure = show_one_at_a_time(table, value="effect", label="in sd")
+    first, second = figure.axes
+    assert [ax.get_title() for ax in figure.axes] == ["first", "second"]
+    labels = [text.get_text() for text in first.get_yticklabels()]
+    assert labels == ["as in the study", "margin: 0.001", "left out: modularity"]
+    for ax, values, study in ((first, [2.0, 1.0, 0.5], 2.0), (second, [-1.0, -2.0, 3.0], -1.0)):
+        dots, own = ax.collections
+        assert_allclose(dots.get_offsets(), [[value, place] for place, value in enumerate(values)])
+        assert_allclose(own.get_offsets(), [[study, 0]])
+        assert_allclose(ax.get_lines()[0].get_xdata(), [study, study])
+    full = [to_hex(color) == ACCENT.lower() for color in first.collections[0].get_facecolors()]
+    assert full == [True, False, False]
+    assert figure.get_supxlabel() == "in sd"
+
+
+def test_an_option_that_failed_has_no_line():
+    table = pd.DataFrame(
+        {
+            "choice": ["density"] * 3,
+            "option": [1.0, 0.5, 0.1],
+            "claim": "only",
+            "effect": [1.0, 0.4, np.nan],
+            "p": [0.01, 0.5, np.nan],
+            "is_study": [True, False, False],
+        }
+    )
+    (ax,) = show_one_at_a_time(table, value="effect", label="").axes
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["as in the study", "density: 0.5"]

@@ -164,19 +164,44 @@ def test_table_shows_values_as_text_and_not_as_html():
     assert rows["note"][2].get_text() == "kept as it is, <b> & all"
 
 
-def test_an_unknown_model_is_refused_with_what_is_allowed():
+@pytest.mark.parametrize(
+    ("given", "nearest"),
+    [
+        ("bert-bse-uncased", "unknown model 'bert-bse-uncased'. Did you mean 'bert-base-uncased'"),
+        ("dino-bse-16", "unknown model 'dino-bse-16'. Did you mean 'dino-base-16'"),
+        ("tim:vit_base", "unknown prefix 'tim:' in 'tim:vit_base'. Did you mean 'timm:vit_base'?"),
+        ("openai/clip-vit-base-patch16", "Did you mean 'hf:openai/clip-vit-base-patch16'?"),
+        ("open_clip:ViT-B-32", "'ViT-B-32' is no name of the form open_clip:ARCH/PRETRAINED."),
+        ("hf:a/b#x#y", "after the name may follow #TOWER, and @REVISION or @random."),
+        ("digits", "unknown model 'digits'"),
+    ],
+)
+def test_an_unknown_model_is_refused_with_the_nearest_and_the_forms(given, nearest):
     with pytest.raises(UsageError) as refused:
-        TopologyParameters.from_values("topology", {"model": "bert"})
-    models = ", ".join(name for name, entry in catalogue().items() if entry.kind == "model")
-    assert str(refused.value) == (
-        f"topology: model = 'bert' is not allowed; allowed is {models}, zoo:NAME for one of the "
-        "mini-zoo (see: brainalign zoo), or file:FOLDER for one of your own."
-    )
-    assert "minilm" in models
+        TopologyParameters.from_values("topology", {"model": given})
+    assert str(refused.value).startswith(f"topology: model = '{given}' is not allowed: ")
+    assert nearest in str(refused.value)
+    assert "timm:NAME; hf:ORG/NAME; open_clip:ARCH/PRETRAINED; meter:NAME; zoo:NAME" in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("model", "files"), [("minilm", "minilm"), ("zoo:mae-s/2", "zoo:mae-s/2"), ("zoo:clip-s#vision", "zoo:clip-s")]
+    ("model", "files"),
+    [
+        ("minilm", "minilm"),
+        ("minilm@random", "minilm"),
+        ("zoo:mae-s/2", "zoo:mae-s/2"),
+        ("zoo:mae-s/0", "zoo:mae-s"),
+        ("zoo:clip-s#vision", "zoo:clip-s"),
+        ("zoo:clip-s#vision@random", "zoo:clip-s"),
+        ("file:my-clip#vision", "file:my-clip"),
+        ("file:~/my-clip@random", "file:~/my-clip"),
+        ("deit-tiny", "timm:deit_tiny_patch16_224.fb_in1k"),
+        ("clip-base-16-vision", "hf:openai/clip-vit-base-patch16"),
+        ("hf:org/name#text@v1", "hf:org/name@v1"),
+        ("hf:org/name@random", "hf:org/name@random"),
+        ("open_clip:ViT-B-32/laion2b_s34b_b79k#text", "open_clip:ViT-B-32/laion2b_s34b_b79k"),
+        ("meter:vqa#vision", "meter:vqa"),
+    ],
 )
 def test_what_a_run_reads_of_a_model_is_its_file_whichever_tower_is_meant(model, files):
     parameters = TopologyParameters.from_values("topology", {"model": model})
@@ -186,7 +211,7 @@ def test_what_a_run_reads_of_a_model_is_its_file_whichever_tower_is_meant(model,
 
 @pytest.mark.parametrize("model", ["zoo:", "zoo:a b", "zoo:mae-s/two", "zoo:mae-s#"])
 def test_a_reference_to_the_mini_zoo_that_cannot_be_read_is_refused(model):
-    with pytest.raises(UsageError, match="mini-zoo"):
+    with pytest.raises(UsageError, match=r"zoo:NAME or zoo:NAME/SEED"):
         TopologyParameters.from_values("topology", {"model": model})
 
 

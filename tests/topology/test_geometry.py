@@ -10,6 +10,7 @@ from brainalign.topology import (
     icn_similarity,
     profile_energy,
     random_profiles,
+    scores_by_head_count,
     standardize_profiles,
 )
 
@@ -65,3 +66,38 @@ def test_bad_input_is_refused():
     for side, width in ((1, 1.0), (4, 0.0), (4, np.nan)):
         with pytest.raises(ValueError, match=f"side = {side} and width = {width}"):
             grid_graph(side, width)
+
+
+def test_a_sum_grows_with_the_heads_and_a_mean_does_not():
+    pools = {"left": np.array([-1.0, -0.5, -0.6]), "right": np.array([0.2, 0.4])}
+    table = scores_by_head_count(pools, [10, 1000], n_draws=30, generator=np.random.default_rng(0))
+    assert len(table) == 2 * 2 * 30 * 3
+    middle = table.groupby(["family", "by", "heads"])["score"].mean()
+    for family, center in (("left", -0.7), ("right", 0.3)):
+        assert_allclose(middle[family, "mean"], center, atol=0.05)
+        assert_allclose(middle[family, "sum"], [10 * center, 1000 * center], rtol=0.07)
+    assert_allclose(middle["left", "median", 1000], -0.6)
+    # Single models of a size lie nearer together by the mean, the more heads they have.
+    spread = table[(table["by"] == "mean") & (table["family"] == "left")].groupby("heads")["score"].std()
+    assert_array_less(spread[1000], spread[10] / 3)
+
+
+def test_a_pool_of_one_head_by_hand():
+    table = scores_by_head_count({"one": [-0.25]}, [4], n_draws=1, generator=np.random.default_rng(0))
+    assert table[["by", "score"]].to_numpy().tolist() == [["sum", -1.0], ["mean", -0.25], ["median", -0.25]]
+
+
+@pytest.mark.parametrize(
+    ("pools", "counts", "n_draws", "text"),
+    [
+        ({}, [3], 1, "every family needs heads, all at finite places: no family has not"),
+        ({"a": []}, [3], 1, "a has not"),
+        ({"a": [np.nan]}, [3], 1, "a has not"),
+        ({"a": [1.0]}, [], 1, r"counts = \[\] and n_draws = 1"),
+        ({"a": [1.0]}, [0], 1, r"counts = \[0\]"),
+        ({"a": [1.0]}, [3], 0, "n_draws = 0"),
+    ],
+)
+def test_families_without_heads_are_refused(pools, counts, n_draws, text):
+    with pytest.raises(ValueError, match=text):
+        scores_by_head_count(pools, counts, n_draws=n_draws, generator=np.random.default_rng(0))

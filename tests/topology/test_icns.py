@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
 
 from brainalign.datasets import GROUPS, NETWORKS, PARCELS, load_hcp_connectome
 from brainalign.datasets.catalogue import locate
-from brainalign.topology import METRICS, graph_metrics, network_profiles
+from brainalign.topology import METRICS, graph_metrics, network_profiles, random_parcel_profiles
 from brainalign.topology.icns import icn_graph, icn_profiles
 
 # The order of sums, magnified by the rescaling.
@@ -201,3 +201,27 @@ def test_a_network_of_two_parcels_is_refused_by_name():
         network_profiles(matrix, names)
     with pytest.raises(ValueError, match=r"one network a parcel: got \(12, 12\) and \(3,\)"):
         network_profiles(matrix, ["a", "b", "c"])
+
+
+def test_sets_of_random_parcels_have_the_sizes_of_the_networks():
+    matrix, names = blocks_of_parcels()
+    drawn = random_parcel_profiles(matrix, names, n_draws=4, generator=np.random.default_rng(3))
+    assert drawn.shape == (4, 3, 5)
+    generator = np.random.default_rng(3)
+    for profiles in drawn:
+        dealt = generator.permutation(names)
+        assert_array_equal([np.sum(dealt == name) for name in "bac"], [4, 3, 5])
+        assert_allclose(profiles, network_profiles(matrix, dealt).loc[["b", "a", "c"]])
+    # Where all parcels are connected alike, a set of a size is as good as any network of it.
+    alike = np.full((12, 12), 0.5)
+    drawn = random_parcel_profiles(alike, names, n_draws=2, generator=generator)
+    assert_allclose(drawn, np.broadcast_to(network_profiles(alike, names), drawn.shape))
+
+
+def test_random_parcels_need_a_draw_and_networks_of_three():
+    matrix, names = blocks_of_parcels()
+    with pytest.raises(ValueError, match="n_draws = 0 leaves no null model"):
+        random_parcel_profiles(matrix, names, n_draws=0, generator=np.random.default_rng(0))
+    names = np.where(np.arange(12) == 4, "b", names)
+    with pytest.raises(ValueError, match="network 'a' has 2 parcels"):
+        random_parcel_profiles(matrix, names, n_draws=1, generator=np.random.default_rng(0))

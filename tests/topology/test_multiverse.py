@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from brainalign.topology import hold_shares, multiverse, sign_flip_p
+from brainalign.topology import hold_shares, multiverse, one_at_a_time, sign_flip_p
 
 BASE = np.array([1.0, 1.2, 0.9, 1.1, 1.0, 1.3])
 
@@ -65,3 +65,39 @@ def test_nothing_to_choose_or_nothing_that_works():
     with pytest.raises(ValueError, match=r"none of 2 analyses worked\. The first says: give 2 to 16"):
         multiverse({"a": [1, 2]}, lambda **_: {"claim": [1.0]})
     assert isinstance(multiverse({"a": [1]}, lambda **_: {"claim": BASE}), pd.DataFrame)
+
+
+CHOICES = {"scaling": ["min-max", "rank"], "metrics": [5, 4, 3]}
+
+
+def test_one_choice_at_a_time_is_a_part_of_the_multiverse():
+    calls = []
+
+    def counted(**chosen):
+        calls.append(tuple(chosen.values()))
+        return estimate(**chosen)
+
+    table = one_at_a_time(CHOICES, counted)
+    assert calls == [("min-max", 5), ("rank", 5), ("min-max", 4), ("min-max", 3)]  # the study's own only once
+    assert table.groupby("claim").size().to_dict() == {"turned": 5, "safe": 5}
+    assert table["is_study"].sum() == 2 * 2
+    every = multiverse(CHOICES, estimate)
+    for row in table[table["claim"] == "turned"].itertuples():
+        chosen = {"scaling": "min-max", "metrics": 5, row.choice: row.option}
+        same = every[(every["claim"] == "turned") & (every[list(chosen)] == pd.Series(chosen)).all(axis=1)]
+        assert_allclose([row.estimate, row.effect, row.p], same[["estimate", "effect", "p"]].to_numpy()[0])
+
+
+def test_an_option_that_fails_leaves_the_others():
+    def sometimes(*, density):
+        if density == 0.1:
+            message = "a graph without edges"
+            raise ValueError(message)
+        return {"claim": BASE}
+
+    table = one_at_a_time({"density": [0.5, 0.1]}, sometimes)
+    assert table["problem"].tolist() == ["", "a graph without edges"]
+    with pytest.raises(ValueError, match=r"none of 1 analyses worked"):
+        one_at_a_time({"density": [0.1]}, sometimes)
+    with pytest.raises(ValueError, match="every choice needs at least one option: density has none"):
+        one_at_a_time({"density": []}, sometimes)

@@ -1,4 +1,4 @@
-"""Group functional connectomes and the networks that their parcels belong to."""
+"""Functional connectomes of groups and of single subjects, and the networks that their parcels belong to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainalign.datasets.catalogue import locate
+from brainalign.datasets.catalogue import entry, locate
 from brainalign.datasets.choices import check_choice
 
 NETWORKS = (
@@ -34,15 +34,18 @@ PARCELS = tuple(_PARCELS_PER_NETWORK)
 GROUPS = ("main", "holdout")
 """The two groups of HCP subjects whose mean connectivity is available."""
 
+SUBJECTS = ("minimum", "median", "maximum")
+"""Subjects whose own connectivity is available, three at each resolution, by the names in their files."""
+
 
 @dataclass(frozen=True)
 class Connectome:
-    """A group functional connectome.
+    """A functional connectome, of a group or of one subject.
 
     Attributes
     ----------
     matrix : ndarray of shape (n_parcels, n_parcels)
-        Mean functional connectivity (correlation); symmetric.
+        Functional connectivity (correlation), of a group its mean; symmetric.
     networks : ndarray of shape (n_parcels,)
         Network name of every parcel.
     """
@@ -108,3 +111,43 @@ def load_hcp_connectome(parcels: int = 200, group: str = "main") -> Connectome:
     path = f"datasets/matrices/{group}_group/schaefer_{parcels}_mean_connectivity_matrix.csv"
     matrix = np.loadtxt(locate("hcp-connectomes", path), delimiter=",")
     return Connectome(matrix, networks)
+
+
+def load_subject_connectome(parcels: int = 200, subject: str = "median") -> Connectome:
+    """Functional connectivity of one HCP subject in Schaefer parcels.
+
+    Parameters
+    ----------
+    parcels : {100, 200, 300, 400}
+        Number of cortical parcels.
+    subject : {"minimum", "median", "maximum"}
+        One of the three subjects of this resolution.
+
+    Returns
+    -------
+    Connectome
+        Matrix and the network of every parcel.
+
+    Raises
+    ------
+    ValueError
+        For an unknown subject or number of parcels.
+    MissingDataError, ChecksumError
+        When the file cannot be trusted; see `brainalign.datasets.catalogue.locate`.
+
+    Notes
+    -----
+    The makers of the files do not say what is least, middle and largest. Measured here, the mean connectivity falls
+    from ``"minimum"`` to ``"maximum"`` at every resolution, so the three look like extremes of some order and not like
+    subjects drawn by lot: their spread is no estimate of the spread of people. Under one name stands another subject
+    at each resolution, so resolutions cannot be compared within a subject.
+
+    References
+    ----------
+    Vos de Wael et al. 2020, Communications Biology 3 (BrainSpace); Van Essen et al. 2013, NeuroImage 80 (HCP).
+    """
+    networks = schaefer_networks(parcels)
+    check_choice("subject", subject, SUBJECTS)
+    ending = f"_{subject}_schaefer_{parcels}.csv"
+    (path,) = [file.path for file in entry("hcp-subjects").files if file.path.endswith(ending)]
+    return Connectome(np.loadtxt(locate("hcp-subjects", path), delimiter=","), networks)

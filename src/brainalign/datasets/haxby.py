@@ -41,16 +41,19 @@ class HaxbyRecording:
         Run of each volume, from 1.
     voxels : ndarray of shape (n_voxels, 3)
         Indices of the voxels in the volume.
+    voxel_size : tuple of three float
+        Edges of a voxel in mm.
     """
 
     responses: NDArray[np.float64]
     labels: NDArray[np.str_]
     runs: NDArray[np.int64]
     voxels: NDArray[np.int64]
+    voxel_size: tuple[float, float, float]
 
 
 def load_haxby(mask: str = "brain", *, delay: float = 0.0) -> HaxbyRecording:
-    """Twelve runs of subject 1, with every volume labelled by the block that it responds to.
+    """Twelve runs of subject 1 at 25 mm, with every volume labelled by the block that it responds to.
 
     Parameters
     ----------
@@ -80,10 +83,12 @@ def load_haxby(mask: str = "brain", *, delay: float = 0.0) -> HaxbyRecording:
     if not 0 <= delay < np.inf:
         msg = f"delay = {delay} must be a number of seconds, 0 or more."
         raise ValueError(msg)
-    selected = nibabel.load(_file(f"masks/25mm/{mask}.nii.gz")).get_fdata() > 0
+    image = nibabel.load(_file(f"masks/25mm/{mask}.nii.gz"))
+    selected = image.get_fdata() > 0
     responses, labels = zip(*(_load_run(run, selected, delay) for run in range(1, N_RUNS + 1)), strict=True)
     runs = np.repeat(np.arange(1, N_RUNS + 1), [len(volumes) for volumes in responses])
-    return HaxbyRecording(np.concatenate(responses), np.concatenate(labels), runs, np.argwhere(selected))
+    size = tuple(map(float, image.header.get_zooms()[:3]))
+    return HaxbyRecording(np.concatenate(responses), np.concatenate(labels), runs, np.argwhere(selected), size)
 
 
 def average_blocks(recording: HaxbyRecording) -> NDArray[np.float64]:

@@ -17,7 +17,9 @@ from scipy.ndimage import binary_closing, distance_transform_edt
 from brainalign.datasets.surfaces import NO_PARCEL, CorticalSurface, Hemisphere
 from brainalign.figures.style import DIVERGING, NETWORK_COLORS, SEQUENTIAL, WIDTH, house_style
 
-_REST = 0.78  # grey of what belongs to no parcel, or has no value
+REST = 0.78
+"""Grey of what belongs to no parcel, or has no value."""
+
 _LIGHT = 0.45  # how dark a triangle becomes that is seen from the side
 _ROW_HEIGHT = 1.35  # inches
 _PIXEL = 0.6  # mm
@@ -58,17 +60,18 @@ def show_brain_maps(
     Returns
     -------
     Figure
+
+    Raises
+    ------
+    ValueError
+        When a map has not one value a parcel, or no map has a value.
     """
     values = {name: np.asarray(one, dtype=float) for name, one in maps.items()}
-    finite = np.concatenate([one[np.isfinite(one)] for one in values.values()])
-    low, high = limits or (finite.min(), finite.max())
-    if center is not None and limits is None:  # equal distances from the center look equally strong
-        reach = np.abs(finite - center).max()
-        low, high = center - reach, center + reach
-    norm = Normalize(low, high) if center is None else TwoSlopeNorm(center, low, high)
-    colors = ScalarMappable(norm, SEQUENTIAL if center is None else DIVERGING)
+    for name, one in values.items():
+        check_parcels(name, one, surface)
+    colors = color_scale(values, center=center, limits=limits)
     painted = {
-        name: np.where(np.isfinite(one)[:, None], colors.to_rgba(one)[:, :3], _REST) for name, one in values.items()
+        name: np.where(np.isfinite(one)[:, None], colors.to_rgba(one)[:, :3], REST) for name, one in values.items()
     }
     with house_style():
         figure, axes = _draw(painted, surface)
@@ -89,9 +92,19 @@ def show_brain_systems(systems: Mapping[str, ArrayLike], surface: CorticalSurfac
     Returns
     -------
     Figure
+
+    Raises
+    ------
+    ValueError
+        When a system does not say of every parcel whether it belongs, or there are more than seven.
     """
+    if len(systems) > len(NETWORK_COLORS):
+        msg = f"{len(systems)} systems, but there are colours for {len(NETWORK_COLORS)}; show fewer, or join some."
+        raise ValueError(msg)
+    for name, members in systems.items():
+        check_parcels(name, np.asarray(members), surface)
     colors = dict(zip(systems, NETWORK_COLORS, strict=False))
-    rgb = np.full((len(surface.networks), 3), _REST)
+    rgb = np.full((len(surface.networks), 3), REST)
     for name, color in colors.items():
         rgb[np.asarray(systems[name], dtype=bool)] = to_rgb(color)
     with house_style():
@@ -101,13 +114,39 @@ def show_brain_systems(systems: Mapping[str, ArrayLike], surface: CorticalSurfac
     return figure
 
 
+def color_scale(
+    maps: Mapping[str, NDArray[np.float64]], *, center: float | None, limits: tuple[float, float] | None
+) -> ScalarMappable:
+    """The scale that all maps share, see `show_brain_maps`."""
+    finite = np.concatenate([one[np.isfinite(one)] for one in maps.values()])
+    if not finite.size and limits is None:
+        msg = f"no parcel has a value in {', '.join(maps)}; a scale of colours needs at least one."
+        raise ValueError(msg)
+    low, high = limits or (finite.min(), finite.max())
+    if center is not None and limits is None:  # equal distances from the center look equally strong
+        reach = np.abs(finite - center).max()
+        low, high = center - reach, center + reach
+    norm = Normalize(low, high) if center is None else TwoSlopeNorm(center, low, high)
+    return ScalarMappable(norm, SEQUENTIAL if center is None else DIVERGING)
+
+
+def check_parcels(name: str, values: NDArray, surface: CorticalSurface) -> None:
+    """Refuse a map that has not one value a parcel."""
+    if values.shape != surface.networks.shape:
+        msg = (
+            f"'{name}' has shape {values.shape}, but the surface has {len(surface.networks)} parcels: give one value a "
+            "parcel, or load the surface of the same resolution with load_surface(parcels)."
+        )
+        raise ValueError(msg)
+
+
 def _draw(painted: Mapping[str, NDArray[np.float64]], surface: CorticalSurface) -> tuple[Figure, NDArray]:
     views = [_view(hemisphere, side) for hemisphere, side in _sides(surface)]
     size = (WIDTH, _ROW_HEIGHT * len(painted) + 0.5)
     figure, axes = plt.subplots(len(painted), len(views), figsize=size, squeeze=False)
     for row, (name, colors) in zip(axes, painted.items(), strict=True):
         for ax, view in zip(row, views, strict=True):
-            base = np.vstack([colors, np.full(3, _REST)])[view.parcels]  # `NO_PARCEL` is the last row
+            base = np.vstack([colors, np.full(3, REST)])[view.parcels]  # `NO_PARCEL` is the last row
             ax.imshow(np.nan_to_num(base * view.light[:, :, None], nan=1.0), origin="lower")
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)

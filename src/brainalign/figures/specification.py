@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -46,7 +47,7 @@ def show_specification_curve(table: pd.DataFrame, *, choices: Sequence[str], lab
             below.scatter(taken, np.full(len(taken), height), marker="|", s=18, lw=0.5, color=DARK)
         below.set(
             yticks=range(len(options)),
-            yticklabels=[f"{name}: {option}".replace("_", " ") for name, option in reversed(options)],
+            yticklabels=[_name_option(name, option) for name, option in reversed(options)],
             xlabel="analyses, by size of the estimate",
             ylim=(-0.7, len(options) - 0.3),
         )
@@ -63,6 +64,63 @@ def _draw_estimates(ax: Axes, ordered: pd.DataFrame, alpha: float) -> None:
     marks = [("o", ACCENT, f"p < {alpha:g}"), ("o", "#bbbbbb", "not"), ("D", "#D55E00", "the study's options")]
     handles = [Line2D([], [], color=color, marker=marker, ls="", ms=5, label=text) for marker, color, text in marks]
     ax.legend(handles=handles, loc="upper left", frameon=False)
+
+
+def show_one_at_a_time(table: pd.DataFrame, *, value: str, label: str, alpha: float = 0.05) -> Figure:
+    """One panel a claim, one line an option: how far the answer moves when one choice is made otherwise.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What `brainalign.topology.one_at_a_time` returned: ``choice``, ``option``, ``claim``, ``p`` and ``is_study``.
+    value : str
+        Column that is drawn, ``"estimate"`` or ``"effect"``.
+    label : str
+        What it is.
+    alpha : float
+        Dots with p below it are full.
+
+    Returns
+    -------
+    Figure
+        The study's own value is the vertical line of every panel, and a diamond under the first choice only.
+    """
+    worked = table.dropna(subset=[value])
+    repeated = worked["is_study"] & (worked["choice"] != worked["choice"].iloc[0])
+    lines = list(dict.fromkeys(zip(worked[~repeated]["choice"], worked[~repeated]["option"], strict=True)))
+    claims = list(dict.fromkeys(worked["claim"]))
+    with house_style():
+        figure, axes = plt.subplots(
+            1, len(claims), figsize=(WIDTH, 0.15 * len(lines) + 1.4), sharex=True, sharey=True, squeeze=False
+        )
+        for ax, claim in zip(axes[0], claims, strict=True):
+            rows = worked[(worked["claim"] == claim) & ~repeated]
+            _draw_options(ax, rows, lines, value, alpha)
+            ax.set_title("\n".join(textwrap.wrap(claim, 16)), fontsize=8)
+        axes[0, 0].set_yticks(range(len(lines)), ["as in the study", *(_name_option(*line) for line in lines[1:])])
+        axes[0, 0].tick_params(axis="y", labelsize=6.5)
+        axes[0, 0].set_ylim(len(lines) - 0.4, -0.6)
+        figure.supxlabel(label, fontsize=9)
+    return figure
+
+
+def _draw_options(ax: Axes, rows: pd.DataFrame, lines: list[tuple[str, object]], value: str, alpha: float) -> None:
+    own = rows.loc[rows["is_study"], value]
+    if len(own):
+        ax.axvline(own.iloc[0], color="#D55E00", lw=1)
+    ax.axvline(0, color=MUTED, lw=0.8, ls="--")
+    places = [lines.index(line) for line in zip(rows["choice"], rows["option"], strict=True)]
+    fills = np.where(rows["p"] < alpha, ACCENT, "white")
+    ax.scatter(rows[value], places, c=fills, edgecolors=ACCENT, s=14, lw=0.8, zorder=3)
+    ax.scatter(own, [0] * len(own), color="#D55E00", marker="D", s=26, zorder=4)
+    for place in range(1, len(lines)):  # a gap between choices would cost height; a line does not
+        if lines[place][0] != lines[place - 1][0]:
+            ax.axhline(place - 0.5, color="#dddddd", lw=0.7, zorder=0)
+    ax.tick_params(axis="y", length=0)
+
+
+def _name_option(choice: str, option: object) -> str:
+    return f"{choice}: {option}".replace("_", " ")
 
 
 def show_clouds(clouds: Mapping[str, ArrayLike], *, marks: pd.DataFrame, explained: Sequence[float]) -> Figure:

@@ -5,18 +5,26 @@ from __future__ import annotations
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.chapters.agreement import AgreementParameters
 from brainalign.runs.chapters.alice import AliceParameters
+from brainalign.runs.chapters.architecture import ArchitectureParameters
 from brainalign.runs.chapters.cka import CkaParameters
 from brainalign.runs.chapters.controlled import ControlledParameters
 from brainalign.runs.chapters.controls import ControlsParameters
 from brainalign.runs.chapters.encoding_model import EncodingModelParameters
 from brainalign.runs.chapters.head import HeadParameters
+from brainalign.runs.chapters.input_attention import InputParameters
 from brainalign.runs.chapters.measures import MeasuresParameters
 from brainalign.runs.chapters.models import ModelsParameters
 from brainalign.runs.chapters.neurons import NeuronsParameters
 from brainalign.runs.chapters.objects import ObjectsParameters
+from brainalign.runs.chapters.opened import OpenedParameters
 from brainalign.runs.chapters.optimization import OptimizationParameters
+from brainalign.runs.chapters.people import PeopleParameters
+from brainalign.runs.chapters.polarity import PolarityParameters
 from brainalign.runs.chapters.pruning import PruningParameters
 from brainalign.runs.chapters.ranges import RangesParameters
+from brainalign.runs.chapters.redundancy import RedundancyParameters
+from brainalign.runs.chapters.scale import ScaleParameters
+from brainalign.runs.chapters.survey import SurveyParameters
 from brainalign.runs.chapters.topology import TopologyParameters
 from brainalign.runs.chapters.tuning import TuningParameters
 from brainalign.runs.errors import unknown
@@ -56,6 +64,27 @@ CHAPTERS: tuple[Chapter, ...] = (
         title="Would any heads, and any parcels, show the same?",
         part="I. Topological alignment",
         parameters=ControlsParameters,
+    ),
+    Chapter(
+        name="survey",
+        stem="12_survey",
+        title="Do families of models differ in their alignment?",
+        part="I. Topological alignment",
+        parameters=SurveyParameters,
+    ),
+    Chapter(
+        name="input",
+        stem="13_input",
+        title="Do heads do on real input what their positions say?",
+        part="I. Topological alignment",
+        parameters=InputParameters,
+    ),
+    Chapter(
+        name="scale",
+        stem="14_scale",
+        title="Does brain-likeness follow accuracy, or size?",
+        part="I. Topological alignment",
+        parameters=ScaleParameters,
     ),
     Chapter(
         name="measures",
@@ -107,6 +136,13 @@ CHAPTERS: tuple[Chapter, ...] = (
         parameters=PruningParameters,
     ),
     Chapter(
+        name="opened",
+        stem="24_opened",
+        title="What goes on inside a CLIP and a METER?",
+        part="III. Encoding of the brain",
+        parameters=OpenedParameters,
+    ),
+    Chapter(
         name="encoding",
         stem="20_encoding",
         title="What is an encoding model?",
@@ -126,6 +162,34 @@ CHAPTERS: tuple[Chapter, ...] = (
         title="Do artificial neurons predict brain networks?",
         part="III. Encoding of the brain",
         parameters=NeuronsParameters,
+    ),
+    Chapter(
+        name="redundancy",
+        stem="25_redundancy",
+        title="Are artificial neurons redundant, as regions are?",
+        part="III. Encoding of the brain",
+        parameters=RedundancyParameters,
+    ),
+    Chapter(
+        name="polarity",
+        stem="26_polarity",
+        title="Do layers drive brain networks up and down?",
+        part="III. Encoding of the brain",
+        parameters=PolarityParameters,
+    ),
+    Chapter(
+        name="architecture",
+        stem="27_architecture",
+        title="Do separate streams go with separate networks?",
+        part="III. Encoding of the brain",
+        parameters=ArchitectureParameters,
+    ),
+    Chapter(
+        name="people",
+        stem="28_people",
+        title="All four findings, and what people would add",
+        part="III. Encoding of the brain",
+        parameters=PeopleParameters,
     ),
     Chapter(
         name="objects",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from brainalign.topology.axes import alignment_scores
 from brainalign.topology.graphs import logits_graph
 from brainalign.topology.metrics import METRICS
 from brainalign.topology.profiles import Profiles, standardize_profiles
@@ -93,3 +97,52 @@ def grid_graph(side: int, width: float) -> Array:
     places = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
     squared = np.sum((places[:, None] - places) ** 2, axis=-1)
     return logits_graph(-squared / (2 * width**2))
+
+
+def scores_by_head_count(
+    places: Mapping[str, ArrayLike], counts: Sequence[int], *, n_draws: int, generator: np.random.Generator
+) -> pd.DataFrame:
+    """Scores of models that differ in nothing but how many heads they have.
+
+    Parameters
+    ----------
+    places : mapping of str to array_like of shape (n_heads,)
+        By name of a family, places of its heads along the first axis, from the centre of all heads of the space.
+    counts : sequence of int
+        Numbers of heads, at least 1 each.
+    n_draws : int
+        How many models of every family and number of heads are drawn, at least 1.
+    generator : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    DataFrame with one row a model and score
+        ``family``, ``heads`` (their number), ``by`` ("sum", "mean" or "median") and ``score``. Heads are drawn from
+        their family with replacement.
+
+    Raises
+    ------
+    ValueError
+        When a family has no head or one whose place is not finite, or a number is below 1.
+
+    Notes
+    -----
+    All models of a family come from one distribution. A mean estimates its centre whatever the number of heads; a sum
+    is that number times the centre.
+    """
+    pools = {name: np.asarray(values, dtype=np.float64).ravel() for name, values in places.items()}
+    bad = [name for name, pool in pools.items() if not pool.size or not np.isfinite(pool).all()]
+    if bad or not pools:
+        msg = f"every family needs heads, all at finite places: {', '.join(bad) or 'no family'} has not."
+        raise ValueError(msg)
+    if not len(counts) or min(counts) < 1 or n_draws < 1:
+        msg = f"counts = {list(counts)} and n_draws = {n_draws}: give at least 1 head and 1 draw."
+        raise ValueError(msg)
+    rows = []
+    for family, pool in pools.items():
+        for heads in counts:
+            for _ in range(n_draws):
+                scores = alignment_scores(generator.choice(pool, size=(heads, 1)))
+                rows += [{"family": family, "heads": heads, "by": by, "score": score} for by, score in scores.items()]
+    return pd.DataFrame(rows)

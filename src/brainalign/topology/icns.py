@@ -107,16 +107,64 @@ def network_profiles(connectivity: ArrayLike, networks: ArrayLike) -> pd.DataFra
     ValueError
         When the names do not fit the matrix, a network has fewer than 3 parcels, or `icn_graph` refuses one.
     """
+    matrix, names = _check_parcels(connectivity, networks)
+    rows = {}
+    for network in dict.fromkeys(names.tolist()):
+        inside = names == network
+        graph = icn_graph(matrix[np.ix_(inside, inside)])
+        rows[network] = {name: float(value) for name, value in graph_metrics(graph).items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(METRICS)).rename_axis("network")
+
+
+def random_parcel_profiles(
+    connectivity: ArrayLike, networks: ArrayLike, *, n_draws: int, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Profiles of sets of parcels that are drawn by lot and have the sizes of the networks.
+
+    Parameters
+    ----------
+    connectivity, networks : array_like
+        See `network_profiles`.
+    n_draws : int
+        How often all parcels are dealt out to networks anew, at least 1.
+    generator : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of shape (n_draws, n_networks, 5)
+        The sets of a draw in the order in which the networks of their sizes first appear, by metrics.
+
+    Raises
+    ------
+    ValueError
+        With fewer than one draw, and as `network_profiles` does.
+
+    Notes
+    -----
+    A set keeps the number of parcels and loses what makes them a network. The study has no such null model; it is ours.
+    """
+    if n_draws < 1:
+        msg = f"n_draws = {n_draws} leaves no null model; give at least 1."
+        raise ValueError(msg)
+    matrix, names = _check_parcels(connectivity, networks)
+    dealt = np.stack([generator.permutation(names) for _ in range(n_draws)])
+    drawn = []
+    for network in dict.fromkeys(names.tolist()):
+        inside = [np.flatnonzero(labels == network) for labels in dealt]
+        graphs = np.stack([icn_graph(matrix[np.ix_(parcels, parcels)]) for parcels in inside])
+        metrics = graph_metrics(graphs)  # all draws at once: many small calls would wait for each other
+        drawn.append(np.stack([metrics[name] for name in METRICS], axis=-1))
+    return np.stack(drawn, axis=1)
+
+
+def _check_parcels(connectivity: ArrayLike, networks: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
     matrix, names = np.asarray(connectivity, dtype=np.float64), np.asarray(networks)
     if matrix.ndim != 2 or names.shape != matrix.shape[:1] or matrix.shape[0] != matrix.shape[1]:
         msg = f"give a square matrix and one network a parcel: got {matrix.shape} and {names.shape}."
         raise ValueError(msg)
-    rows = {}
     for network in dict.fromkeys(names.tolist()):
-        inside = names == network
-        if inside.sum() < 3:
-            msg = f"network {network!r} has {inside.sum()} parcels; a graph needs at least 3. Use a finer atlas."
+        if (size := np.count_nonzero(names == network)) < 3:
+            msg = f"network {network!r} has {size} parcels; a graph needs at least 3. Use a finer atlas."
             raise ValueError(msg)
-        graph = icn_graph(matrix[np.ix_(inside, inside)])
-        rows[network] = {name: float(value) for name, value in graph_metrics(graph).items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(METRICS)).rename_axis("network")
+    return matrix, names
