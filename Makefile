@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PROFILE ?= default
+# Processes of the tests; one thread each, because more would wait for one another.
+JOBS ?= 2
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
@@ -27,7 +29,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 test: $(INSTALLED)
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 \
+	  $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 book: $(INSTALLED)
 	$(BIN)/brainalign book --profile $(PROFILE)
