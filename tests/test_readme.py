@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from brainalign.cli import app
 from brainalign.models.layouts import LAYOUTS
+from brainalign.models.registry import get_model
 from brainalign.runs.registry import CHAPTERS, get_chapter
 
 ROOT = Path(__file__).parents[1]
@@ -31,13 +32,21 @@ def test_picture_is_a_picture_of_modest_size():
     assert picture.stat().st_size < 400_000
 
 
+def test_models_that_are_fetched_are_in_the_registry():
+    (named,) = re.findall(r"brainalign models fetch (\S+)", README)
+    assert get_model(named).topology_bytes
+
+
 def test_commands_exist_and_name_real_chapters_and_parameters():
     known = get_command(app).commands
     commands = re.findall(r"brainalign (list|[a-z]+ [a-z]+)((?: -p \w+ \S+)*)", README)
-    assert {words.split()[0] for words, _ in commands} == {"run", "show", "list", "params"}
+    assert {words.split()[0] for words, _ in commands} == {"run", "show", "list", "params", "models"}
     for words, options in commands:
         command, *names = words.split()
         assert command in known
+        if command == "models":
+            assert set(names) <= set(known[command].commands)
+            continue
         for name in names:
             values = dict(re.findall(r"-p (\w+) (\S+)", options))
             get_chapter(name).parameters.from_values(name, values)
