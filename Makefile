@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PROFILE ?= default
-# Processes of the tests; one thread each, because more would wait for one another.
+# Processes of the tests, a file at a time; one thread each, because more would wait for one another.
 JOBS ?= 2
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -30,7 +30,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 test: $(INSTALLED)
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 \
-	  $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	  $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 book: $(INSTALLED)
 	$(BIN)/brainalign book --profile $(PROFILE)

@@ -16,7 +16,6 @@ settings.register_profile("house", database=None, deadline=None)
 settings.load_profile("house")
 
 ROOT = Path(__file__).parents[1]
-_BOOK = Path(__file__).parent / "book"
 
 
 def _untracked() -> set[str] | None:
@@ -27,13 +26,6 @@ def _untracked() -> set[str] | None:
         check=False,
     )
     return set(listed.stdout.splitlines()) if listed.returncode == 0 else None
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares work when the tests are shared out: a file, and all that look at the built book."""
-    for item in items:
-        together = _BOOK if _BOOK in item.path.parents else item.path
-        item.add_marker(pytest.mark.xdist_group(str(together.relative_to(ROOT))))
 
 
 @pytest.fixture(scope="session", autouse=True)

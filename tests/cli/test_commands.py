@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from brainalign.cli import _join_pairs, _split
+from brainalign.cli.parameter_values import join_pairs, split_pairs
 from brainalign.datasets.catalogue import catalogue
 from brainalign.runs.chapters.topology import TopologyParameters
 from brainalign.runs.errors import UsageError
@@ -140,7 +140,7 @@ def test_an_unknown_chapter_is_refused_with_the_nearest(brainalign, command):
         (["--parameter=seed=-1"], "topology: seed = '-1' is not allowed; allowed is int >= 0."),
         (["-p", "parcels", "100,150"], "topology: parcels = 150 is not allowed; allowed is list of int each 100 | 2"),
         (["-p", "twin_kind", "paired"], "topology: twin_kind = 'paired' is not allowed; allowed is str matched | ini"),
-        (["-p", "model", "bert"], "topology: model = 'bert' is not allowed; allowed is minilm, "),
+        (["-p", "model", "bert"], "topology: model = 'bert' is not allowed: unknown model 'bert'. "),
         (["-p", "n_twins"], "'-p n_twins' has no value; write -p NAME VALUE."),
         (["-p", "seed", "1", "-p", "n_twins"], "'-p n_twins' has no value; write -p NAME VALUE."),
         (["--profile", "smoke_"], "unknown profile of topology: 'smoke_'. Did you mean 'smoke'?"),
@@ -181,8 +181,8 @@ def test_the_command_that_repeats_a_run_is_understood(note, tiny):
     parameters = TinyParameters(note=note, n=5, sizes=[200, 100], loud=True)
     words = shlex.split(repeat_command(TINY, parameters))
     assert words[:3] == ["brainalign", "run", "tiny"]
-    pairs = [word for word in _join_pairs(words[3:]) if word != "-p" or note == "-p"]
-    given = _split([pair for pair in pairs if "=" in pair])
+    pairs = [word for word in join_pairs(words[3:]) if word != "-p" or note == "-p"]
+    given = split_pairs([pair for pair in pairs if "=" in pair])
     assert TinyParameters.from_values("tiny", given) == parameters
 
 

@@ -13,6 +13,7 @@ from brainalign.runs.plan import Plan
 NOTHING = {
     "chapter": "tiny", "profile": "default", "n_runs": 1, "n_existing": 0, "downloads": {}, "models": {},
     "optional": {}, "kept": {}, "by_hand": [], "seconds": 1.0, "run_bytes": 10.0, "n_earlier": 1,
+    "earlier_profile": "default",
 }  # fmt: skip
 
 
@@ -58,3 +59,11 @@ def test_what_is_needed_by_one_chapter_is_not_optional():
     assert shown({"models": {"hf:a/b": 10}}, {"optional": {"hf:a/b": 10}}) == [
         "to fetch, 10 B: brainalign models fetch hf:a/b"
     ]
+
+
+def test_times_of_another_profile_are_called_that():
+    (line,) = shown({"profile": "paper"})
+    assert line == (
+        "tiny has no run with profile paper: time and size are those of its profile default, and may be far off"
+    )
+    assert shown({"profile": "paper", "n_existing": 1}) == []

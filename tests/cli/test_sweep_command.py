@@ -177,6 +177,15 @@ def test_a_plan_of_the_book_has_a_line_for_every_chapter_with_the_profile(braina
     ]
     assert brainalign("plan", "--profile", "smok").err.startswith("brainalign: unknown profile: 'smok'. Did you mean")
     assert brainalign("plan", "--grid", "x").err.startswith("brainalign: --grid plans a sweep of one chapter")
+    assert brainalign("plan", "-p", "n", "2").err.startswith("brainalign: -p sets a parameter of one")
+
+
+def test_a_plan_with_parameters_knows_their_run(brainalign, tiny, executed):  # noqa: F811
+    values = ("-p", "n", "7")
+    assert brainalign("run", "tiny", *values).code == 0
+    assert brainalign("plan", "tiny", *values).lines[1].split()[2:4] == ["1", "1"]
+    assert brainalign("plan", "tiny", "-p", "n", "6").lines[1].split()[2:4] == ["1", "0"]
+    assert brainalign("plan", "tiny", "-p", "m", "6").code == 2
 
 
 def test_runs_are_collected_into_a_table(brainalign, tiny, grid, here, executed, monkeypatch):  # noqa: F811

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.panel import Panel
@@ -17,6 +17,7 @@ from brainalign.cli.console import open_console, plain_warnings
 from brainalign.cli.data import data_app
 from brainalign.cli.deposits import deposit, list_all, stages_app
 from brainalign.cli.models import models_app
+from brainalign.cli.parameter_values import ParameterValues, join_pairs, split_pairs
 from brainalign.cli.sweeps import register_sweeps
 from brainalign.cli.zoo import zoo_app
 from brainalign.datasets.catalogue import ChecksumError
@@ -47,10 +48,6 @@ app.add_typer(zoo_app, name="zoo")
 
 ChapterName = Annotated[str, typer.Argument(metavar="CHAPTER", help="Short name of a chapter; see: brainalign list")]
 Profile = Annotated[str, typer.Option(help="Named set of parameters: default, or smoke for a quick trial.")]
-ParameterValues = Annotated[
-    list[str] | None,
-    typer.Option("--parameter", "-p", metavar="NAME VALUE", help="Set a parameter; may be given several times."),
-]
 
 
 @app.command("list")
@@ -96,7 +93,7 @@ def run(
     with chapter_progress(console, 1) as progress:
         outcome = run_chapter(
             found,
-            _split(parameter or []),
+            split_pairs(parameter),
             profile=profile,
             force=force,
             cell_timeout=cell_timeout,
@@ -194,7 +191,7 @@ def main() -> None:
     use_data_home()
     try:
         with plain_warnings(StoreWarning):
-            app(args=_join_pairs(sys.argv[1:]), prog_name="brainalign")
+            app(args=join_pairs(sys.argv[1:]), prog_name="brainalign")
     except UsageError as error:
         _fail(str(error), 2)
     except (FileNotFoundError, ChecksumError, BookError, StoreError) as error:
@@ -202,29 +199,6 @@ def main() -> None:
     except ChapterFailedError as error:
         _show_error(open_console(stderr=True), error.run)
         sys.exit(1)
-
-
-def _join_pairs(arguments: list[str]) -> list[str]:
-    """Turn ``-p NAME VALUE`` (as papermill has it) into ``-p NAME=VALUE``, which the option parser can read."""
-    joined, rest = [], list(arguments)
-    while rest:
-        word = rest.pop(0)
-        joined.append(word)
-        if word in ("-p", "--parameter") and rest:
-            name = rest.pop(0)
-            joined.append(f"{name}={rest.pop(0)}" if "=" not in name and rest else name)
-    return joined
-
-
-def _split(pairs: list[str]) -> dict[str, Any]:
-    values = {}
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        if not separator:
-            msg = f"'-p {pair}' has no value; write -p NAME VALUE."
-            raise UsageError(msg)
-        values[name] = value
-    return values
 
 
 def _fail(message: str, code: int) -> None:

@@ -38,6 +38,10 @@ def print_plans(console: Console, plans: list[Plan], workers: int) -> None:
     _print_downloads(console, plans)
     for name in dict.fromkeys(name for one in plans for name in one.by_hand):
         console.print(Text(f"to obtain by hand: brainalign data get {name} says how"))
+    for one in plans:
+        if one.n_missing and one.earlier_profile not in (None, one.profile):
+            told = f"{one.chapter} has no run with profile {one.profile}: time and size are those of its profile"
+            console.print(Text(f"{told} {one.earlier_profile}, and may be far off"))
     unknown_times = [one.chapter for one in plans if one.seconds is None and one.n_missing]
     if unknown_times:
         chapters = ", ".join(unknown_times)

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from brainalign.cli.console import open_console
+from brainalign.cli.parameter_values import ParameterValues, split_pairs
 from brainalign.cli.plans import print_plans
 from brainalign.runs.errors import UsageError, unknown
 from brainalign.runs.grids import Grid, read_grid
@@ -52,6 +53,7 @@ def plan(
         str | None, typer.Argument(metavar="[CHAPTER]", help="A chapter; by default all that have the profile.")
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Named set of parameters.")] = None,
+    parameter: ParameterValues = None,
     grid: Annotated[Path | None, typer.Option("--grid", metavar="FILE", help="Plan a sweep with this grid.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
 ) -> None:
@@ -59,8 +61,8 @@ def plan(
     from brainalign.runs.plan import check_room, plan_run, plan_sweep
 
     if grid is not None:
-        if chapter is None or profile is not None:
-            msg = "--grid plans a sweep of one chapter: name the chapter, and the profile in the file."
+        if chapter is None or profile is not None or parameter:
+            msg = "--grid plans a sweep of one chapter: name the chapter, and the profile and parameters in the file."
             raise UsageError(msg)
         plans = [plan_sweep(get_chapter(chapter), read_grid(grid))]
     else:
@@ -69,7 +71,11 @@ def plan(
         if profile not in known:
             raise unknown(kind="profile", given=profile, known=known)
         chosen = [one for one in CHAPTERS if profile in one.parameters.profiles] if chapter is None else []
-        plans = [plan_run(one, profile=profile) for one in chosen or [get_chapter(chapter)]]
+        if parameter and chapter is None:
+            msg = "-p sets a parameter of one chapter: name the chapter."
+            raise UsageError(msg)
+        values = split_pairs(parameter)
+        plans = [plan_run(one, values, profile=profile) for one in chosen or [get_chapter(chapter)]]
     console = open_console()
     print_plans(console, plans, workers)
     check_room(plans)

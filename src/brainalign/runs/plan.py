@@ -51,6 +51,8 @@ class Plan:
         Median time and size of earlier runs; None when there is none.
     n_earlier : int
         Number of earlier runs that these medians are of.
+    earlier_profile : str or None
+        Their profile, another one where there is no run of this; None without a run.
     """
 
     chapter: str
@@ -65,6 +67,7 @@ class Plan:
     seconds: float | None
     run_bytes: float | None
     n_earlier: int
+    earlier_profile: str | None
 
     @property
     def n_missing(self) -> int:
@@ -191,7 +194,9 @@ def _plan(
     optional = dict.fromkeys(reference for one in parameters for reference in optional_references(one))
     catalogued = [reference for reference in references if reference in catalogue()]
     good = store.good_runs(chapter.name)
-    earlier = ([run for run in good if run.manifest.profile == profile] or good)[:_MOST_EARLIER]
+    # A smoke run says less of what a large one takes than a default run does.
+    preferred = [[run for run in good if run.manifest.profile == known] for known in (profile, DEFAULT_PROFILE)]
+    earlier = next(filter(None, preferred), good)[:_MOST_EARLIER]
     return Plan(
         chapter=chapter.name,
         profile=profile,
@@ -205,6 +210,7 @@ def _plan(
         seconds=median(run.manifest.seconds for run in earlier) if earlier else None,
         run_bytes=median(_size(run) for run in earlier) if earlier else None,
         n_earlier=len(earlier),
+        earlier_profile=earlier[0].manifest.profile if earlier else None,
     )
 
 
