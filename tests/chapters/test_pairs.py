@@ -97,7 +97,8 @@ def test_marked_cells_have_stored_outputs(chapter):
 def test_executed_pair_names_no_folder_of_the_machine(chapter):
     text = chapter.pair_path.read_text(encoding="utf-8")
     assert scrub(text) == text
-    assert not re.findall(r"/(?:home|Users|root|tmp)/\w+", text)
+    # Not inside the letters and digits of a picture, where any such word turns up sooner or later.
+    assert not re.findall(r"(?<![\w+/])/(?:home|Users|root|tmp)/\w+", text)
 
 
 @chapters
@@ -116,7 +117,8 @@ def test_figures_have_caption_name_and_alt_text(chapter):
 @chapters
 def test_cells_are_short_and_define_nothing_that_belongs_in_the_package(chapter):
     for cell in code_cells(chapter.read_source()):
-        assert len(cell.source.splitlines()) <= LONGEST_CELL, cell.source
+        if "parameters" not in cell.metadata.get("tags", []):  # those have a line each
+            assert len(cell.source.splitlines()) <= LONGEST_CELL, cell.source
     definitions = [d for c in code_cells(chapter.read_source()) for d in re.findall(r"^(?:def|class) ", c.source, re.M)]
     assert len(definitions) <= 1  # one, where defining it is the lesson
 

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from brainalign.runs.chapter import code_cells
+from brainalign.runs.directives import _few
 from brainalign.runs.pages import assemble_page, page_record
 
 
@@ -95,3 +96,8 @@ def test_outputs_of_the_run_are_not_shared_with_the_page(ran):
     page = assemble_page(ran.chapter, executed, run.manifest)
     code_cells(page)[-1].outputs[0].text = "changed"
     assert code_cells(executed)[-1].outputs[0].text != "changed"
+
+
+@pytest.mark.parametrize(("n", "text"), [(1, "`m0`"), (5, "`m0`, `m1`, `m2`, `m3`, `m4`"), (7, "`m4` and 2 more")])
+def test_of_many_absent_models_a_few_are_named(n, text):
+    assert _few([f"m{i}" for i in range(n)]).endswith(text)

@@ -68,6 +68,7 @@ class RunRecord(MarkdownDirective):
             ("stages", _stages(record)),
             ("with", _versions(record)),
             ("data", _data(record)),
+            *([("not on this machine", _few(record["absent"]))] if record["absent"] else []),
             ("run", f"`{record['run_id']}`, source {record['commit'] or 'unknown'}"),
         ]
         made = [":::{dropdown} How the numbers on this page were made", *markdown_table(("", ""), rows), ":::"]
@@ -205,6 +206,11 @@ def _parameters(record: dict[str, Any]) -> str:
 
 def _versions(record: dict[str, Any]) -> str:
     return ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(f"`{name}`" for name in names[:5]) + more
 
 
 def _data(record: dict[str, Any]) -> str:

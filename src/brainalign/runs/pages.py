@@ -15,7 +15,7 @@ RECORD = "brainalign"
 
 _KEPT = (
     "run_id", "key", "chapter", "profile", "parameters", "changed_parameters", "started", "seconds",
-    "peak_memory_bytes", "versions", "hardware", "device", "notices", "stages", "data", "commit", "command",
+    "peak_memory_bytes", "versions", "hardware", "device", "notices", "stages", "data", "absent", "commit", "command",
 )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def power_of_correlation(r: float, n: int, *, alpha: float = 0.05) -> float:
     Examples
     --------
     >>> round(power_of_correlation(0.266, 30), 2)
-    0.29
+    0.3
     """
     _check(n, alpha)
     if not -1 < r < 1:
@@ -113,7 +113,7 @@ def detectable_correlation(n: int, *, power: float = 0.8, alpha: float = 0.05) -
     Examples
     --------
     >>> round(detectable_correlation(30), 2)
-    0.48
+    0.49
     """
     _check(n, alpha)
     _check_power(power, alpha)
@@ -188,7 +188,7 @@ def equivalence_p(r: float, n: int, *, bound: float) -> float:
     Examples
     --------
     >>> round(equivalence_p(0.266, 30, bound=0.3), 2)
-    0.43
+    0.42
     """
     _check(n, 0.05)
     if not -1 < r < 1 or not 0 < bound < 1:
