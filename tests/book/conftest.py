@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
-import threading
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from brainalign.runs.book import build_book, committed_outcomes
 from brainalign.runs.registry import CHAPTERS
+from tests.book.serving import served
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -28,13 +26,6 @@ FLAGS = (
 )
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files."""
-
-    def log_message(self, *_):
-        """Say nothing: the output belongs to the tests."""
-
-
 @pytest.fixture(scope="session")
 def html(tmp_path_factory) -> Path:
     """Folder of the built pages."""
@@ -44,11 +35,8 @@ def html(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def address(html) -> Iterator[str]:
     """Where the pages are served, on this machine only."""
-    handler = functools.partial(QuietHandler, directory=str(html))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served(html) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import nbformat
@@ -19,7 +16,7 @@ from brainalign.datasets.surfaces import load_surface
 from brainalign.figures import show_interactive_brain, show_interactive_brain_systems, show_interactive_space
 from brainalign.runs.book import BUILD, _jupyter_book
 from brainalign.runs.book_checks import check_pages
-from tests.book.conftest import QuietHandler
+from tests.book.serving import served
 from tests.book.test_browser import DESK, PHONE, contrast, open_page
 
 SPACE, BRAIN, SYSTEMS = range(3)
@@ -77,11 +74,8 @@ def pages(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(pages) -> Iterator[str]:
-    handler = functools.partial(QuietHandler, directory=str(pages))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served(pages) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +135,7 @@ def test_the_legend_hides_and_shows_a_group(desk):
     for left in (everything - 6, everything):
         entry.click()
         desk.wait_for_function("n => document.querySelectorAll('.scatterlayer .point').length === n", arg=left)
+        assert points.count() == left
         desk.wait_for_timeout(500)  # two clicks at once would mean something else
 
 
@@ -175,18 +170,22 @@ def test_the_brain_tells_its_parcels_and_turns(desk):
 
 def test_the_menu_changes_the_map(desk):
     root = drawn(desk, BRAIN)
+    texts = "n => document.querySelectorAll('.moving')[n].data.map(trace => trace.hovertext).join()"
+    assert "similarity: -1" not in desk.evaluate(texts, BRAIN)
     root.locator(".updatemenu-header", has_text="first").click()
     root.locator(".updatemenu-dropdown-button", has_text="second").click()
-    texts = "n => document.querySelectorAll('.moving')[n].data.map(trace => trace.hovertext).join()"
     desk.wait_for_function(f"n => ({texts})(n).includes('similarity: -1')", arg=BRAIN)
+    assert "similarity: -0.25" in desk.evaluate(texts, BRAIN)
 
 
 def test_one_half_of_the_brain_can_be_seen_alone(desk):
     root = drawn(desk, SYSTEMS)
     seen = "n => document.querySelectorAll('.moving')[n].data.filter(t => t.i && t.visible !== false).length"
     everything = desk.evaluate(seen, SYSTEMS)
+    assert everything > 0
     root.locator(".updatemenu-button", has_text="left").click()
     desk.wait_for_function(f"([n, left]) => ({seen})(n) === left", arg=[SYSTEMS, everything / 2])
+    assert desk.evaluate(seen, SYSTEMS) == everything / 2
 
 
 def test_nobody_complained_and_no_other_machine_was_asked(desk):

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.models.families import FAMILIES, build, save
+from tests.threads import one_thread
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +20,9 @@ def saved(tmp_path_factory):
         return module, f"{reference}#{family.tower}" if family.tower else reference
 
     return make
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_thread():
+    with one_thread():
+        yield

@@ -16,14 +16,6 @@ KINDS = ("context", "query_key", "neurons")
 HEADS = 3
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def heads_of(x, heads=HEADS):
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 

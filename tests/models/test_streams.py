@@ -17,14 +17,6 @@ from brainalign.models.streams import describe_streams, pair_steps, record_strea
 from tests.models.taps.families import family_model, inputs
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def scenes():
     return draw_scenes(6, rng=np.random.default_rng(0))
