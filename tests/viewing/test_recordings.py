@@ -10,8 +10,8 @@ from PIL import Image
 
 from brainalign.datasets.naturalistic import NaturalisticRecording
 from brainalign.datasets.surfaces import NO_PARCEL, CorticalSurface, Hemisphere
-from brainalign.viewing.recordings import FrameFiles, parcel_means, show_frames, standardize_runs
-from brainalign.viewing.viewers import Viewer
+from brainalign.viewing.recordings import FrameFiles, parcel_means, standardize_runs
+from brainalign.viewing.viewers import Viewer, show_stimuli
 from tests.viewing.tiny_models import save_bridgetower, save_clip
 
 LEFT, RIGHT = "CIFTI_STRUCTURE_CORTEX_LEFT", "CIFTI_STRUCTURE_CORTEX_RIGHT"
@@ -108,7 +108,7 @@ CAPTIONS = ["a wolf runs", "sea", "", "wolf", "a sea", "runs", "a"]
 
 def test_models_are_shown_frames_with_texts(clip, frames):
     viewers = {"trained": Viewer(clip), "twin": Viewer(f"{clip}@random"), "one": Viewer(clip, one_caption=True)}
-    neurons = show_frames(frames, CAPTIONS, viewers, batch=3)
+    neurons = show_stimuli(frames, CAPTIONS, viewers, batch=3)
     trained = neurons["trained"]
     assert trained.activations.shape == (7, 2 * 3 * 24)
     picture = trained.of("image").activations
@@ -120,7 +120,7 @@ def test_models_are_shown_frames_with_texts(clip, frames):
 
 
 def test_a_fused_model_reads_frames_with_texts(bridge, frames):
-    (found,) = show_frames(frames, CAPTIONS, {"fused": Viewer(bridge)}, batch=4).values()
+    (found,) = show_stimuli(frames, CAPTIONS, {"fused": Viewer(bridge)}, batch=4).values()
     assert {"image", "text", "fusion_image", "fusion_text"} == set(found.places["tower"])
-    one = show_frames(frames, CAPTIONS, {"fused": Viewer(bridge, one_caption=True)}, batch=4)["fused"]
+    one = show_stimuli(frames, CAPTIONS, {"fused": Viewer(bridge, one_caption=True)}, batch=4)["fused"]
     assert len(one.of("fusion_text").activations) == 7  # what its text stream tells has come over from the picture

@@ -38,7 +38,7 @@ def film():
 
 @pytest.fixture(scope="module")
 def neurons(film):
-    viewers = study_viewers("clip-hard-s", "meter-s")
+    viewers = study_viewers("zoo:clip-hard-s", "zoo:meter-s")
     return watch_film(film, {name: viewers[name] for name in ("CLIP", "METER", "METER, one caption")})
 
 
@@ -64,7 +64,7 @@ def test_names_and_seeds_have_numbers_of_their_own():
 
 
 def test_viewers_are_the_models_their_twins_and_one_without_captions():
-    viewers = study_viewers("clip-s", "meter-plain-s")
+    viewers = study_viewers("zoo:clip-s", "zoo:meter-plain-s")
     assert viewers["CLIP, random"].reference == "zoo:clip-s@random"
     assert viewers["METER"].reference == viewers["METER, one caption"].reference == "zoo:meter-plain-s"
     assert [name for name, viewer in viewers.items() if viewer.one_caption] == ["METER, one caption"]

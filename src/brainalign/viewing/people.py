@@ -13,11 +13,12 @@ from brainalign.datasets.surfaces import load_surface
 from brainalign.models.neurons import NeuronKind
 from brainalign.runs.watched_film import WatchedWithPersonParameters
 from brainalign.viewing.branches import STREAMS, Stream, learn_branches
-from brainalign.viewing.recordings import FrameFiles, measured_brain, show_frames
+from brainalign.viewing.recordings import FrameFiles, measured_brain
 from brainalign.viewing.together import Viewing, watch_together
-from brainalign.viewing.viewers import Viewer
+from brainalign.viewing.viewers import show_stimuli, study_viewers
 
 DATA = "hcp-7t-movies"
+_FRAMES_AT_ONCE = 64
 FRAMES = "frames"
 """Folder below that of the data, with a folder of pictures for every film."""
 
@@ -123,9 +124,9 @@ def watch_with_person(
     learn, watch = slice(0, int(is_learned.sum())), slice(int(is_learned.sum()), None)
     brain = measured_brain(recording.choose(~is_learned), load_surface(parcels))
     watching = {stream.viewer for stream in streams.values()}
-    viewers = {name: viewer for name, viewer in _viewers(clip, meter).items() if name in watching}
+    viewers = {name: viewer for name, viewer in study_viewers(clip, meter).items() if name in watching}
     frames = FrameFiles(_frames_of(recording, frame_rate))
-    neurons = show_frames(frames, captions_of(recording), viewers, kind=kind, pool=pool)
+    neurons = show_stimuli(frames, captions_of(recording), viewers, kind=kind, pool=pool, batch=_FRAMES_AT_ONCE)
     branches = learn_branches(neurons, streams, learn=learn, watch=watch, n_atoms=n_atoms, seed=seed)
     return Viewing(neurons, branches, brain, learn, watch, {})
 
@@ -138,13 +139,3 @@ def captions_of(recording: NaturalisticRecording) -> list[str]:
 def _frames_of(recording: NaturalisticRecording, rate: float) -> list[Path]:
     # A film may end a volume before its scan does.
     return frame_paths(folder_of(DATA) / FRAMES, recording.samples, rate=rate, hold=2 * REPETITION_TIME)
-
-
-def _viewers(clip: str, meter: str) -> dict[str, Viewer]:
-    return {
-        "CLIP": Viewer(clip),
-        "CLIP, random": Viewer(f"{clip}@random"),
-        "METER": Viewer(meter),
-        "METER, random": Viewer(f"{meter}@random"),
-        "METER, one caption": Viewer(meter, one_caption=True),
-    }

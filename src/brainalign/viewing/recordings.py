@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,7 @@ from PIL import Image
 
 from brainalign.datasets.naturalistic import NaturalisticRecording
 from brainalign.datasets.surfaces import NO_PARCEL, CorticalSurface, study_systems
-from brainalign.encoding.neurons import Neurons, as_neurons
-from brainalign.models.controls import load_twin
-from brainalign.models.loading import LoadedModel, load_model
-from brainalign.models.neurons import NeuronKind, record_neurons
-from brainalign.models.references import parse_reference
 from brainalign.viewing.brains import Brain
-from brainalign.viewing.viewers import Viewer
 
 _STRUCTURES = ("CIFTI_STRUCTURE_CORTEX_LEFT", "CIFTI_STRUCTURE_CORTEX_RIGHT")
 
@@ -142,57 +136,6 @@ def measured_brain(
     """
     responses = standardize_runs(parcel_means(recording, surface), recording.samples["run"].tolist())
     return Brain(responses, study_systems(surface), surface, delays)
-
-
-def show_frames(
-    frames: Sequence[Image.Image],
-    captions: Sequence[str],
-    viewers: Mapping[str, Viewer],
-    *,
-    kind: NeuronKind = "context",
-    pool: str = "mean",
-    batch: int = 64,
-) -> dict[str, Neurons]:
-    """Show the frames of a film with a text for each to models, and record their artificial neurons.
-
-    Parameters
-    ----------
-    frames : sequence of PIL images
-        One a volume.
-    captions : sequence of str
-        What is said or to be seen in the volume; may be empty.
-    viewers : mapping of str to Viewer
-        Who watches; references as `brainalign.models.loading.load_model` takes them.
-    kind : {"context", "query_key", "neurons"}
-        What a neuron is, see `brainalign.encoding.DEFINITIONS`.
-    pool : {"mean", "summary"}
-        How patches and words become one number a volume.
-    batch : int
-        Frames at a time.
-
-    Returns
-    -------
-    dict of str to Neurons
-        By name of the viewer. Neurons that do not vary are left out.
-
-    Raises
-    ------
-    ValueError, MissingDataError
-        A model that is not there or cannot be shown pictures with texts.
-    """
-    neurons = {}
-    for name, viewer in viewers.items():
-        texts = [captions[0]] * len(captions) if viewer.one_caption else list(captions)
-        recorded = record_neurons(_load(viewer.reference), frames, texts, kind=kind, pool=pool, batch=batch)
-        neurons[name] = as_neurons(recorded)
-    return neurons
-
-
-def _load(reference: str) -> LoadedModel:
-    """The model; an untrained twin prepares pictures and words as its trained model does."""
-    named = parse_reference(reference)
-    trained = load_model(replace(named, random=False))
-    return load_twin(trained) if named.random else trained
 
 
 def _open(path: Path) -> Image.Image:

@@ -63,7 +63,9 @@ def watch_together(chosen: WatchedFilmParameters, streams: Mapping[str, Stream] 
     film = draw_film(chosen.n_learning + chosen.n_volumes, rng=named_generator(chosen.seed, "film"))
     learn, watch = slice(0, chosen.n_learning), slice(chosen.n_learning, None)
     watching = {stream.viewer for stream in streams.values()}
-    viewers = {name: v for name, v in study_viewers(chosen.clip, chosen.meter).items() if name in watching}
+    viewers = {
+        name: v for name, v in study_viewers(f"zoo:{chosen.clip}", f"zoo:{chosen.meter}").items() if name in watching
+    }
     neurons = watch_film(film, viewers, kind=chosen.neuron, pool=chosen.pool)
     parts = {"learn": learn, "watch": watch}
     branches = learn_branches(neurons, streams, **parts, n_atoms=chosen.n_atoms, seed=chosen.seed)
