@@ -3,7 +3,7 @@
 import pytest
 from tests.runs.tiny import build, enter
 
-from brainalign.datasets.catalogue import catalogue
+from brainalign.catalogue.entries import catalogue
 
 
 @pytest.fixture

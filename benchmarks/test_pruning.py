@@ -9,8 +9,8 @@ import time
 import numpy as np
 import torch
 
-from brainalign.pruning import Batch, block_importance, candidates, find_blocks, resnet_cifar
-from brainalign.pruning.passes import read
+from brainalign.studies.pruning import Batch, block_importance, candidates, find_blocks, resnet_cifar
+from brainalign.studies.pruning.passes import read
 
 N_PICTURES, PART = 512, 64
 ROUNDS = 3

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from brainalign.datasets.catalogue import MIRROR, MissingDataError, files_of
+from brainalign.catalogue.entries import MIRROR, MissingDataError, files_of
 from brainalign.runs.registry import CHAPTERS
 
 _BESIDE_THE_PROJECT = Path(__file__).parents[2] / "shared" / "data"

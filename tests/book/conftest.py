@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from brainalign.runs.book import build_book, committed_outcomes
+from brainalign.book.building import build_book, committed_outcomes
 from brainalign.runs.registry import CHAPTERS
 from tests.book.serving import served
+from tests.runs.conftest import executed, ran, tiny  # noqa: F401  fixtures
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from brainalign.datasets.locations import project_root
-from brainalign.runs.book import pages_of_toc
+from brainalign.book.building import pages_of_toc
+from brainalign.catalogue.locations import project_root
 
 PAGES = pages_of_toc(project_root() / "_toc.yml")
 pages = pytest.mark.parametrize("page", PAGES)

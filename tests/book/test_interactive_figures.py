@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainalign.datasets.locations import project_root
+from brainalign.book.building import BUILD, _jupyter_book
+from brainalign.book.checks import check_pages
+from brainalign.catalogue.locations import project_root
 from brainalign.datasets.surfaces import load_surface
 from brainalign.figures import show_interactive_brain, show_interactive_brain_systems, show_interactive_space
-from brainalign.runs.book import BUILD, _jupyter_book
-from brainalign.runs.book_checks import check_pages
 from tests.book.serving import served
 from tests.book.test_browser import DESK, PHONE, contrast, open_page
 

@@ -7,10 +7,10 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 
-from brainalign.datasets.catalogue import catalogue, state_of
-from brainalign.datasets.locations import project_root
-from brainalign.runs.book import pages_of_toc
-from brainalign.runs.book_checks import check_pages
+from brainalign.book.building import pages_of_toc
+from brainalign.book.checks import check_pages
+from brainalign.catalogue.entries import catalogue, state_of
+from brainalign.catalogue.locations import project_root
 from brainalign.runs.registry import CHAPTERS
 
 PAGES = pages_of_toc(project_root() / "_toc.yml")

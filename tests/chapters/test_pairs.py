@@ -8,11 +8,11 @@ import re
 import papermill
 import pytest
 
-from brainalign.datasets.locations import project_root
-from brainalign.runs.book import pages_of_toc
+from brainalign.book.building import pages_of_toc
+from brainalign.book.pages import page_record
+from brainalign.catalogue.locations import project_root
 from brainalign.runs.chapter import Chapter, code_cells
 from brainalign.runs.manifest import scrub
-from brainalign.runs.pages import page_record
 from brainalign.runs.registry import CHAPTERS
 
 chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)

@@ -7,9 +7,9 @@ import json
 import nbformat
 import pytest
 
+from brainalign.book.claims import read_ledger
+from brainalign.book.pages import assemble_page
 from brainalign.cli import claims as command
-from brainalign.runs.claims import read_ledger
-from brainalign.runs.pages import assemble_page
 from tests.runs.tiny import TINY, manifest, put
 
 LEDGER = """\

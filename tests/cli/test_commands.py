@@ -7,8 +7,8 @@ import shlex
 
 import pytest
 
+from brainalign.catalogue.entries import catalogue
 from brainalign.cli.parameter_values import join_pairs, split_pairs
-from brainalign.datasets.catalogue import catalogue
 from brainalign.runs.chapters.topology import TopologyParameters
 from brainalign.runs.errors import UsageError
 from brainalign.runs.execution import repeat_command
@@ -311,9 +311,9 @@ def test_a_book_with_a_failing_chapter_is_not_built(brainalign, ran, monkeypatch
 @pytest.mark.usefixtures("only_tiny")
 def test_a_book_that_is_sound_is_told_where(brainalign, ran, monkeypatch):
     monkeypatch.setattr(
-        "brainalign.runs.book._jupyter_book", lambda work: (work / "_build" / "html").mkdir(parents=True)
+        "brainalign.book.building._jupyter_book", lambda work: (work / "_build" / "html").mkdir(parents=True)
     )
-    monkeypatch.setattr("brainalign.runs.book.check_pages", lambda *_: [])
+    monkeypatch.setattr("brainalign.book.building.check_pages", lambda *_: [])
     answer = brainalign("book", "--save-pairs", "--output", str(ran.root / "pages"))
     index = ran.root / "pages" / "index.html"
     assert (answer.code, answer.err) == (0, "")
@@ -325,7 +325,7 @@ def test_a_book_that_is_sound_is_told_where(brainalign, ran, monkeypatch):
 @pytest.mark.usefixtures("only_tiny")
 def test_a_book_that_is_not_sound_is_told_why(brainalign, ran, monkeypatch):
     monkeypatch.setattr(
-        "brainalign.runs.book._jupyter_book", lambda work: (work / "_build" / "html").mkdir(parents=True)
+        "brainalign.book.building._jupyter_book", lambda work: (work / "_build" / "html").mkdir(parents=True)
     )
     answer = brainalign("book")
     assert answer.code == 1

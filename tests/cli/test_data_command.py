@@ -10,9 +10,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from numpy.testing import assert_array_equal, assert_equal
 
-from brainalign.datasets import catalogue as module
-from brainalign.datasets.catalogue import MIRROR, MIRRORED, CatalogueEntry, catalogue
-from brainalign.datasets.home import OFFLINE
+from brainalign.catalogue import entries as module
+from brainalign.catalogue.entries import MIRROR, MIRRORED, CatalogueEntry, catalogue
+from brainalign.catalogue.home import OFFLINE
 
 CONTENTS = {"a.bin": b"a" * 1500, "deep/b.bin": b"b" * 500}
 ABOUT = {"kind": "brain", "citation": "toy2020", "licence": "MIT"}

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from brainalign.catalogue.entries import MissingDataError
 from brainalign.cli.console import readable_bytes, readable_count
-from brainalign.datasets.catalogue import MissingDataError
 from brainalign.models.checkpoints import Fetched
 from brainalign.models.registry import get_model, models
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from brainalign.datasets.catalogue import MIRROR, state_of
+from brainalign.catalogue.entries import MIRROR, state_of
 
 BESIDE_THE_PROJECT = Path(__file__).parents[3] / "shared" / "data"
 

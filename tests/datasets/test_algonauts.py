@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 
+from brainalign.catalogue.entries import MissingDataError, folder_of
 from brainalign.datasets.algonauts import SEGMENTS, load_algonauts, load_algonauts_words
-from brainalign.datasets.catalogue import MissingDataError, folder_of
 
 ATLAS = "space-MNI152NLin2009cAsym_atlas-Schaefer18_parcel-1000Par7Net"
 HEAD = "text_per_tr\twords_per_tr\tonsets_per_tr\tdurations_per_tr\n"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 
+from brainalign.catalogue.entries import MissingDataError, folder_of
 from brainalign.datasets.bold5000 import load_bold5000, locate_bold5000_image
-from brainalign.datasets.catalogue import MissingDataError, folder_of
 
 SHAPE = (2, 3, 2)
 INSIDE = [(0, 0, 1), (1, 1, 0), (1, 2, 1)]

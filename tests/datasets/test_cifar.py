@@ -5,8 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
+from brainalign.catalogue.entries import entry, state_of
 from brainalign.datasets import cifar
-from brainalign.datasets.catalogue import entry, state_of
 from brainalign.datasets.cifar import load_cifar10, read_cifar10
 from tests.datasets.cifar_files import BATCHES, batch_file, pack, write_folder
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal, assert_array_less
 
+from brainalign.catalogue.entries import entry
 from brainalign.datasets import (
     GROUPS,
     NETWORKS,
@@ -11,7 +12,6 @@ from brainalign.datasets import (
     load_subject_connectome,
     schaefer_networks,
 )
-from brainalign.datasets.catalogue import entry
 
 # Left and right hemisphere, typed again from the label files of the atlas.
 COUNTS = {

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 
-from brainalign.datasets.catalogue import MissingDataError, folder_of
+from brainalign.catalogue.entries import MissingDataError, folder_of
 from brainalign.datasets.development import MOTION, available_subjects, load_development
 
 SHAPE = (4, 4, 4)

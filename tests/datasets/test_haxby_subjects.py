@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal, assert_equal
 
+from brainalign.catalogue.entries import MissingDataError, folder_of
 from brainalign.datasets import haxby_subjects as module
-from brainalign.datasets.catalogue import MissingDataError, folder_of
 from brainalign.datasets.haxby import CATEGORIES, REST, average_blocks
 from brainalign.datasets.haxby_subjects import fetch_haxby_subjects, load_haxby_subject
 

@@ -9,7 +9,7 @@ import pytest
 from nibabel.cifti2 import BrainModelAxis, LabelAxis, ScalarAxis, SeriesAxis
 from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 
-from brainalign.datasets.catalogue import MissingDataError, folder_of
+from brainalign.catalogue.entries import MissingDataError, folder_of
 from brainalign.datasets.hcp_movies import (
     CLIPS,
     FILMS,

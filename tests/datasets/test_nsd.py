@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 
-from brainalign.datasets.catalogue import MissingDataError, folder_of
+from brainalign.catalogue.entries import MissingDataError, folder_of
 from brainalign.datasets.nsd import load_nsd, load_nsd_images
 
 SHAPE = (3, 4, 2)

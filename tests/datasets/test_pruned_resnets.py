@@ -82,7 +82,7 @@ def test_the_released_networks_have_the_published_counts(mirror):
 
 def test_the_released_network_costs_what_ours_of_that_shape_costs(mirror):
     mirror("pruned-resnet56")
-    from brainalign.pruning import count_parameters, find_blocks, macs, remove_blocks, resnet_cifar
+    from brainalign.studies.pruning import count_parameters, find_blocks, macs, remove_blocks, resnet_cifar
 
     model = resnet_cifar(56)
     for name in ("7", "20"):

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.io import savemat
 
-from brainalign.datasets.catalogue import MissingDataError, folder_of
+from brainalign.catalogue.entries import MissingDataError, folder_of
 from brainalign.datasets.recordings import (
     load_freeman_ziemba_2013,
     load_hatsopoulos_2007,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal, assert_equal
 
-from brainalign.datasets.catalogue import MissingDataError
+from brainalign.catalogue.entries import MissingDataError
 from brainalign.datasets.stimulus_files import frame_paths, load_features, save_features
 
 TR = 1.49

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from brainalign.book import interactive_pages
 from brainalign.datasets import NETWORKS
 from brainalign.datasets.surfaces import load_surface
 from brainalign.figures import show_interactive_brain, show_interactive_brain_systems, show_interactive_space
 from brainalign.figures.interactive import INK, PLOTLY_MIME
 from brainalign.figures.style import MUTED, NETWORK_COLORS
-from brainalign.runs import interactive_pages
 from brainalign.topology import null_envelope
 
 mpl.use("Agg")

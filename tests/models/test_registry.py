@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 import torch
 
-from brainalign.datasets.locations import project_root
+from brainalign.catalogue.locations import project_root
+from brainalign.catalogue.references import parse_reference
 from brainalign.models.architectures import (
     architectures,
     build_config,
@@ -19,7 +20,6 @@ from brainalign.models.architectures import (
 )
 from brainalign.models.layouts.match import find_layouts
 from brainalign.models.meter import RELEASED
-from brainalign.models.references import parse_reference
 from brainalign.models.registry import (
     GROUPS,
     architecture_config,

@@ -10,8 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel, RobertaConfig, RobertaModel
 
+from brainalign.catalogue.entries import locate
 from brainalign.datasets import MissingDataError
-from brainalign.datasets.catalogue import locate
 from brainalign.models import SpatialAttention, read_spatial_attention, spatial_attention
 from brainalign.models.checkpoints import TensorPart, open_checkpoint
 from brainalign.models.layouts import parts_needed, topology_bytes

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from brainalign.datasets.catalogue import catalogue
-from brainalign.datasets.files import USE_LOG
+from brainalign.catalogue.entries import catalogue
+from brainalign.catalogue.files import USE_LOG
 from brainalign.runs.execution import run_chapter
 from tests.models.loopback import Loopback, serve
 from tests.runs.tiny import Tiny, build, copy, enter

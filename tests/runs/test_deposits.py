@@ -11,12 +11,12 @@ from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
+from brainalign.book.directives import deposit_block
+from brainalign.book.pages import assemble_page
 from brainalign.runs import deposits, registry
 from brainalign.runs.deposits import deposit_run, list_deposits, read_deposit
-from brainalign.runs.directives import deposit_block
 from brainalign.runs.errors import UsageError
 from brainalign.runs.manifest import checksum_of
-from brainalign.runs.pages import assemble_page
 from tests.runs.tiny import TINY
 
 
@@ -223,7 +223,7 @@ def test_the_built_page_shows_deposits_below_the_record_of_the_run(ran, paper, t
     page = assemble_page(ran.chapter, paper.notebook(), paper.manifest)
     nbformat.write(page, source / "notebooks" / "01_tiny.ipynb")
     settings = {
-        "extensions": ["myst_nb", "sphinx_design", "brainalign.runs.directives"],
+        "extensions": ["myst_nb", "sphinx_design", "brainalign.book.directives"],
         "nb_execution_mode": "off",
         "myst_enable_extensions": ["colon_fence"],
         "root_doc": "notebooks/01_tiny",

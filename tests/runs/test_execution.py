@@ -15,7 +15,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from brainalign.datasets.files import USE_LOG, MissingDataError
+from brainalign.catalogue.files import USE_LOG, MissingDataError
 from brainalign.runs import engine, execution
 from brainalign.runs.errors import ChapterFailedError, UsageError
 from brainalign.runs.execution import repeat_command, run_chapter

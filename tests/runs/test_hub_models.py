@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar
 import pytest
 from pydantic import Field
 
-from brainalign.datasets.catalogue import ChecksumError, MissingDataError, catalogue, files_of
-from brainalign.datasets.files import USE_LOG
+from brainalign.catalogue.entries import ChecksumError, MissingDataError, catalogue, files_of
+from brainalign.catalogue.files import USE_LOG
 from brainalign.models import spatial_attention
 from brainalign.models.checkpoints import TensorPart, fetch, open_checkpoint
 from brainalign.models.loading import load_model

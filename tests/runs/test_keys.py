@@ -10,7 +10,7 @@ import grimp
 import pytest
 
 import brainalign
-from brainalign.datasets.catalogue import ChecksumError, MissingDataError
+from brainalign.catalogue.entries import ChecksumError, MissingDataError
 from brainalign.runs import keys, sources
 from brainalign.runs.keys import RunKey
 from brainalign.runs.registry import CHAPTERS
@@ -50,9 +50,9 @@ def test_key_names_everything_the_numbers_depend_on(tiny):
     }  # fmt: skip
     assert set(key.source) >= {
         "brainalign",
-        "brainalign.datasets",
-        "brainalign.datasets.catalogue",
-        "brainalign.datasets.locations",
+        "brainalign.catalogue",
+        "brainalign.catalogue.entries",
+        "brainalign.catalogue.locations",
         "brainalign.runs",
         "brainalign.runs.recording",
     }
@@ -127,9 +127,9 @@ def test_a_changed_parameter_is_told_with_both_values(tiny):
     ("file", "module"),
     [
         ("runs/recording.py", "brainalign.runs.recording"),
-        ("datasets/locations.py", "brainalign.datasets.locations"),  # imported by the catalogue, not by the chapter
-        ("datasets/__init__.py", "brainalign.datasets"),  # run because a module of the package is imported
-        ("datasets/published.py", "brainalign.datasets.published"),
+        ("catalogue/locations.py", "brainalign.catalogue.locations"),  # imported by the catalogue, not by the chapter
+        ("catalogue/__init__.py", "brainalign.catalogue"),  # run because a module of the package is imported
+        ("catalogue/files.py", "brainalign.catalogue.files"),
     ],
 )
 def test_a_line_in_a_module_that_is_imported_changes_the_source_only(tiny, package, file, module):
@@ -211,14 +211,14 @@ def test_what_imports_nothing_of_the_package_counts_nothing(cell):
 
 
 def test_imports_of_all_cells_are_put_together():
-    cells = ["from brainalign.runs.recording import record", "import brainalign.datasets.locations"]
+    cells = ["from brainalign.runs.recording import record", "import brainalign.catalogue.locations"]
     assert imported_modules(cells) == imported_modules(cells[:1]) | imported_modules(cells[1:])
     assert imported_modules(cells) > RECORDING
 
 
 def test_modules_that_are_imported_by_others_are_seen():
     found = imported_modules(["from brainalign.topology import graph_metrics"])
-    assert {"brainalign.topology.metrics", "brainalign.topology.paths", "brainalign.datasets.catalogue"} <= found
+    assert {"brainalign.topology.metrics", "brainalign.topology.paths", "brainalign.catalogue.entries"} <= found
     assert not {name for name in found if name.startswith(("brainalign.figures", "brainalign.runs", "brainalign.cli"))}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from brainalign.datasets.catalogue import catalogue, files_of
+from brainalign.catalogue.entries import catalogue, files_of
 from brainalign.runs.chapters.topology import TopologyParameters
 from brainalign.runs.errors import UsageError
 from brainalign.runs.registry import CHAPTERS, get_chapter

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from brainalign.datasets.catalogue import catalogue
+from brainalign.catalogue.entries import catalogue
 from brainalign.runs import plan
 from brainalign.runs.errors import UsageError
 from brainalign.runs.grids import make_grid

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from brainalign.pruning import PUBLISHED_RECIPE, find_blocks, load_task, n_removable, resnet_cifar
 from brainalign.runs.chapters.pruning import PruningParameters
 from brainalign.runs.errors import UsageError
+from brainalign.studies.pruning import PUBLISHED_RECIPE, find_blocks, load_task, n_removable, resnet_cifar
 
 
 def given(profile="default", **values):

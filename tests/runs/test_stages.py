@@ -259,7 +259,7 @@ def test_fingerprints_tell_values_apart_and_equal_ones_not():
 
 
 def test_data_read_inside_is_part_of_it_and_told_each_time(tiny, tmp_path, monkeypatch):
-    from brainalign.datasets.catalogue import locate
+    from brainalign.catalogue.entries import locate
 
     log = tmp_path / "used"
     monkeypatch.setenv("BRAINALIGN_USE_LOG", str(log))

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from pydantic import Field
 
-from brainalign.datasets.catalogue import catalogue
+from brainalign.catalogue.entries import catalogue
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.keys import RunKey, compute_key
 from brainalign.runs.manifest import Manifest
@@ -78,7 +78,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brainalign.datasets.catalogue import locate
+from brainalign.catalogue.entries import locate
 from brainalign.runs.recording import record, record_table
 
 table = pd.read_csv(locate("tiny-table", "data/tiny.csv")).head(n)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
 
+from brainalign.catalogue.entries import locate
 from brainalign.datasets import GROUPS, NETWORKS, PARCELS, load_hcp_connectome
-from brainalign.datasets.catalogue import locate
 from brainalign.topology import METRICS, graph_metrics, network_profiles, random_parcel_profiles
 from brainalign.topology.icns import icn_graph, icn_profiles
 

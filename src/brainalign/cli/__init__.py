@@ -12,6 +12,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from brainalign.catalogue.entries import ChecksumError
+from brainalign.catalogue.home import use_data_home
 from brainalign.cli.claims import judge_claims
 from brainalign.cli.console import open_console, plain_warnings
 from brainalign.cli.data import data_app
@@ -20,8 +22,6 @@ from brainalign.cli.models import models_app
 from brainalign.cli.parameter_values import ParameterValues, join_pairs, split_pairs
 from brainalign.cli.sweeps import register_sweeps
 from brainalign.cli.zoo import zoo_app
-from brainalign.datasets.catalogue import ChecksumError
-from brainalign.datasets.home import use_data_home
 from brainalign.runs.errors import BookError, ChapterFailedError, StoreError, StoreWarning, UsageError
 from brainalign.runs.manifest import hardware_line
 from brainalign.runs.parameters import DEFAULT_PROFILE
@@ -32,7 +32,7 @@ from brainalign.runs.store import Run, RunStore
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from brainalign.runs.book import ChapterOutcome
+    from brainalign.book.building import ChapterOutcome
 
 app = typer.Typer(
     help="Rerun the chapters of the book with parameters of your own, and build the book from the runs.",
@@ -150,7 +150,7 @@ def book(
     ] = False,
 ) -> None:
     """Run every chapter, or reuse its run, build the book's pages, and check them."""
-    from brainalign.runs.book import build_book, committed_outcomes, save_executed_pairs
+    from brainalign.book.building import build_book, committed_outcomes, save_executed_pairs
 
     if save_pairs and (committed or profile != DEFAULT_PROFILE):
         msg = "--save-pairs writes the chapters at their defaults; give it without --committed and --profile."
@@ -172,7 +172,7 @@ register_sweeps(app)
 
 
 def _run_all(console: Console, profile: str) -> list[ChapterOutcome]:
-    from brainalign.runs.book import run_chapters
+    from brainalign.book.building import run_chapters
 
     with chapter_progress(console, len(CHAPTERS)) as progress:
         outcomes = run_chapters(CHAPTERS, profile=profile, progress=progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from brainalign.datasets.catalogue import ChecksumError
+from brainalign.catalogue.entries import ChecksumError
 from brainalign.runs.errors import UsageError
 
 

@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from brainalign.book.claims import read_ledger
+from brainalign.book.verdicts import Judgement, Record, counts, judge_all, record_of_page, record_of_run
 from brainalign.cli.console import open_console
 from brainalign.runs.chapter import Chapter
-from brainalign.runs.claims import read_ledger
 from brainalign.runs.errors import unknown
 from brainalign.runs.registry import CHAPTERS
 from brainalign.runs.store import RunStore
-from brainalign.runs.verdicts import Judgement, Record, counts, judge_all, record_of_page, record_of_run
 
 Study = Annotated[str | None, typer.Option(metavar="STUDY", help="Only the claims of this study.")]
 Committed = Annotated[

@@ -12,10 +12,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
+from brainalign.catalogue.entries import catalogue, entry, folder_of, problems_of, state_of
+from brainalign.catalogue.home import data_home
 from brainalign.cli.bad_input import bad_input
 from brainalign.cli.console import open_console, readable_bytes
-from brainalign.datasets.catalogue import catalogue, entry, folder_of, problems_of, state_of
-from brainalign.datasets.home import data_home
 from brainalign.runs.errors import UsageError
 
 data_app = typer.Typer(help="List, get and verify the data, and say where it lies.", no_args_is_help=True)
@@ -26,7 +26,7 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Name
 @data_app.command("list")
 def list_data() -> None:
     """List the data: name, kind, size, licence, and whether it is here."""
-    from brainalign.datasets.download import bytes_of  # imports requests, which the other commands do without
+    from brainalign.catalogue.download import bytes_of  # imports requests, which the other commands do without
 
     table = Table("name", "kind", box=None, pad_edge=False)
     table.add_column("size", justify="right")
@@ -46,7 +46,7 @@ def get(
     everything: Annotated[bool, typer.Option("--all", help="Everything that can be fetched.")] = False,
 ) -> None:
     """Fetch data that is not here, continuing what was cut off, and verify it."""
-    from brainalign.datasets.download import bytes_of, fetch
+    from brainalign.catalogue.download import bytes_of, fetch
 
     if everything == bool(names):
         msg = "name the data to get, or give --all, not both. The names are shown by: brainalign data list"

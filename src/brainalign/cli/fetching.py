@@ -13,10 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from brainalign.catalogue.home import data_home
+from brainalign.catalogue.kept_models import HUBS, is_fetched
+from brainalign.catalogue.references import Reference, rows_of
 from brainalign.cli.console import open_console, readable_bytes
-from brainalign.datasets.home import data_home
-from brainalign.datasets.kept_models import HUBS, is_fetched
-from brainalign.datasets.model_references import Reference, rows_of
 from brainalign.runs.errors import UsageError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from brainalign.cli.console import open_console, readable_bytes, readable_count
 from brainalign.runs.errors import UsageError
 
 if TYPE_CHECKING:
-    from brainalign.models.references import Reference
+    from brainalign.catalogue.references import Reference
     from brainalign.models.registry import ModelEntry
 
 models_app = typer.Typer(
@@ -58,7 +58,7 @@ def list_models(
 @models_app.command()
 def show(model: ModelName) -> None:
     """Show everything that is known of a model, and what would be fetched of it."""
-    from brainalign.models.references import parse_reference
+    from brainalign.catalogue.references import parse_reference
     from brainalign.models.registry import find_entries
 
     with bad_input():
@@ -104,7 +104,7 @@ def fetch(
 
 
 def _chosen(names: list[str], filters: dict[str, str | None]) -> list[Reference]:
-    from brainalign.models.references import parse_reference
+    from brainalign.catalogue.references import parse_reference
     from brainalign.models.registry import models as registered
 
     if bool(names) == any(filters.values()):

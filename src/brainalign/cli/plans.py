@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from brainalign.catalogue.kept_models import is_of_hub
 from brainalign.cli.console import readable_bytes
-from brainalign.datasets.kept_models import is_of_hub
 
 if TYPE_CHECKING:
     from brainalign.runs.plan import Plan

@@ -1,6 +1,6 @@
 """The catalogue of files, and brains and models read from it as arrays."""
 
-from brainalign.datasets.catalogue import ChecksumError, MissingDataError
+from brainalign.catalogue.entries import ChecksumError, MissingDataError
 from brainalign.datasets.connectomes import (
     GROUPS,
     NETWORKS,

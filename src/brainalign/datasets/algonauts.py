@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainalign.datasets.catalogue import locate
+from brainalign.catalogue.entries import locate
 from brainalign.datasets.choices import check_choice
 from brainalign.datasets.connectomes import NETWORKS
 from brainalign.datasets.naturalistic import NaturalisticRecording, check_columns, check_signal, sample_table

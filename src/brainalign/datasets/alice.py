@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainalign.datasets.catalogue import entry, locate
+from brainalign.catalogue.entries import entry, locate
 
 REGIONS = ("LATL", "RATL", "LPTL", "LIPL", "LPreM", "LIFG")
 """Left and right anterior temporal lobe, left posterior temporal lobe, left inferior parietal lobule, left premotor
@@ -93,7 +93,7 @@ def load_alice(listeners: Sequence[int] | None = None, *, radius: int = 6) -> Al
         An unknown radius or listener, one named twice, a chosen listener without a signal, or a file of another
         layout, of which the text gives the name.
     MissingDataError, ChecksumError
-        When a file is not here or cannot be trusted; see `brainalign.datasets.catalogue.locate`.
+        When a file is not here or cannot be trusted; see `brainalign.catalogue.entries.locate`.
 
     References
     ----------

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from brainalign.catalogue.entries import MissingDataError, entry, folder_of, locate
 from brainalign.datasets.captions import read_captions
-from brainalign.datasets.catalogue import MissingDataError, entry, folder_of, locate
 from brainalign.datasets.choices import check_choice, check_selection
 from brainalign.datasets.naturalistic import NaturalisticRecording, sample_table
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brainalign.datasets.catalogue import locate
+from brainalign.catalogue.entries import locate
 
 __all__ = [
     "Leaderboard",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brainalign.datasets.catalogue import locate
+from brainalign.catalogue.entries import locate
 
 CIFAR10 = "cifar-10"
 """Entry of the catalogue."""
@@ -54,7 +54,7 @@ def load_cifar10() -> Cifar10:
     Raises
     ------
     MissingDataError, ChecksumError
-        When the archive is not here or cannot be trusted; see `brainalign.datasets.catalogue.locate`.
+        When the archive is not here or cannot be trusted; see `brainalign.catalogue.entries.locate`.
 
     References
     ----------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from brainalign.datasets.catalogue import entry, locate
+from brainalign.catalogue.entries import entry, locate
 from brainalign.datasets.choices import check_choice
 
 NETWORKS = (
@@ -100,7 +100,7 @@ def load_hcp_connectome(parcels: int = 200, group: str = "main") -> Connectome:
     ValueError
         For an unknown group or number of parcels.
     MissingDataError, ChecksumError
-        When the file cannot be trusted; see `brainalign.datasets.catalogue.locate`.
+        When the file cannot be trusted; see `brainalign.catalogue.entries.locate`.
 
     References
     ----------
@@ -133,7 +133,7 @@ def load_subject_connectome(parcels: int = 200, subject: str = "median") -> Conn
     ValueError
         For an unknown subject or number of parcels.
     MissingDataError, ChecksumError
-        When the file cannot be trusted; see `brainalign.datasets.catalogue.locate`.
+        When the file cannot be trusted; see `brainalign.catalogue.entries.locate`.
 
     Notes
     -----

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from nilearn.maskers import NiftiLabelsMasker
 
-from brainalign.datasets.catalogue import locate
+from brainalign.catalogue.entries import locate
 from brainalign.datasets.naturalistic import NaturalisticRecording, check_columns, check_signal, sample_table
 
 REPETITION_TIME = 2.0

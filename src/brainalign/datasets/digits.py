@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from brainalign.datasets.catalogue import locate
+from brainalign.catalogue.entries import locate
 
 _SIDE, _WHITEST = 8, 16.0
 
@@ -23,7 +23,7 @@ def load_digit_images() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     Raises
     ------
     MissingDataError, ChecksumError
-        When the file cannot be trusted; see `brainalign.datasets.catalogue.locate`.
+        When the file cannot be trusted; see `brainalign.catalogue.entries.locate`.
 
     References
     ----------

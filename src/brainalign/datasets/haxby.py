@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.signal import detrend
 
-from brainalign.datasets.catalogue import locate
+from brainalign.catalogue.entries import locate
 from brainalign.datasets.choices import check_choice
 
 CATEGORIES = ("bottle", "cat", "chair", "face", "house", "scissors", "scrambledpix", "shoe")
@@ -73,7 +73,7 @@ def load_haxby(mask: str = "brain", *, delay: float = 0.0) -> HaxbyRecording:
     ValueError
         For an unknown mask, a negative delay, or runs whose volumes do not fit the mask.
     MissingDataError, ChecksumError
-        When a file is not here or cannot be trusted; see `brainalign.datasets.catalogue.locate`.
+        When a file is not here or cannot be trusted; see `brainalign.catalogue.entries.locate`.
 
     References
     ----------

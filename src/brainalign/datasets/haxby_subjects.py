@@ -12,7 +12,7 @@ from nilearn.datasets import fetch_haxby
 from nilearn.masking import compute_epi_mask
 from numpy.typing import NDArray
 
-from brainalign.datasets.catalogue import folder_of, locate
+from brainalign.catalogue.entries import folder_of, locate
 from brainalign.datasets.choices import check_choice, check_selection
 from brainalign.datasets.haxby import CATEGORIES, REST, HaxbyRecording
 

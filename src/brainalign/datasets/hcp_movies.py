@@ -13,7 +13,7 @@ import pandas as pd
 from nibabel.cifti2 import BrainModelAxis, LabelAxis, SeriesAxis
 from numpy.typing import NDArray
 
-from brainalign.datasets.catalogue import locate
+from brainalign.catalogue.entries import locate
 from brainalign.datasets.choices import check_choice, check_selection
 from brainalign.datasets.naturalistic import (
     NaturalisticRecording,

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.catalogue.entries import MissingDataError, locate
 from brainalign.datasets.captions import read_captions
-from brainalign.datasets.catalogue import MissingDataError, locate
 from brainalign.datasets.choices import check_choice, check_selection
 from brainalign.datasets.naturalistic import NaturalisticRecording, check_columns, check_signal, sample_table
 

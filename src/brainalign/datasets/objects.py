@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.spatial.distance import squareform
 
-from brainalign.datasets.catalogue import locate
+from brainalign.catalogue.entries import locate
 
 CATEGORIES = ("animate", "inanimate", "human", "nonhuman", "body", "face", "natural object", "artificial object")
 """Categories that the images were chosen for; an image belongs to several (a hand is animate, human and body)."""
@@ -67,7 +67,7 @@ def load_object_dissimilarities() -> ObjectDissimilarities:
     Raises
     ------
     MissingDataError, ChecksumError
-        When a file is not here or cannot be trusted; see `brainalign.datasets.catalogue.locate`.
+        When a file is not here or cannot be trusted; see `brainalign.catalogue.entries.locate`.
     ValueError
         When the files do not hold what they are known to hold.
 

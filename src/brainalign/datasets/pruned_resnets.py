@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from brainalign.datasets.catalogue import entry, locate, state_of
+from brainalign.catalogue.entries import entry, locate, state_of
 
 PRUNED_RESNET56 = "pruned-resnet56"
 """Entry of the catalogue."""
@@ -59,7 +59,7 @@ def load_pruned_resnet56() -> dict[str, Architecture]:
     Raises
     ------
     MissingDataError, ChecksumError
-        When a file is not here or cannot be trusted; see `brainalign.datasets.catalogue.locate`.
+        When a file is not here or cannot be trusted; see `brainalign.catalogue.entries.locate`.
 
     References
     ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from brainalign.datasets.catalogue import locate
+from brainalign.catalogue.entries import locate
 
 
 def published_icn_profiles() -> pd.DataFrame:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 import pandas as pd
 
-from brainalign.datasets.catalogue import locate, state_of
+from brainalign.catalogue.entries import locate, state_of
 
 __all__ = ["OPTIMIZATION_CURVES", "PUBLISHED_MEASURES", "has_optimization_curves", "published_optimization"]
 

@@ -1,6 +1,6 @@
 """The public recordings of neurons that data are optimised towards: readers of the files as their authors publish them.
 
-None of them can be fetched without a person's doing; `brainalign.datasets.catalogue` says how to obtain each.
+None of them can be fetched without a person's doing; `brainalign.catalogue.entries` says how to obtain each.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.ndimage import gaussian_filter1d
 
-from brainalign.datasets.catalogue import MissingDataError, entry, folder_of, locate
+from brainalign.catalogue.entries import MissingDataError, entry, folder_of, locate
 from brainalign.datasets.choices import check_choice
 
 __all__ = [

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from brainalign.datasets.catalogue import MissingDataError, sha256_of
+from brainalign.catalogue.entries import MissingDataError, sha256_of
 
 _FRAME = re.compile(r"(\d{6})\.(jpg|png)")
 _ROUNDING = 1e-6  # of a step: 3 x 1.49 s divided by 1.49 s is a little less than 3 in floating point

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from brainalign.datasets.catalogue import locate
+from brainalign.catalogue.entries import locate
 from brainalign.datasets.connectomes import schaefer_networks
 
 NO_PARCEL = -1
@@ -93,7 +93,7 @@ def load_surface(parcels: int = 100) -> CorticalSurface:
     ValueError
         For another number of parcels.
     MissingDataError, ChecksumError
-        When a file cannot be trusted; see `brainalign.datasets.catalogue.locate`.
+        When a file cannot be trusted; see `brainalign.catalogue.entries.locate`.
 
     References
     ----------

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from brainalign.datasets.locations import project_root
+from brainalign.catalogue.locations import project_root
 
 if TYPE_CHECKING:
     from torch import nn

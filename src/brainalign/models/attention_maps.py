@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.catalogue.references import parse_reference
 from brainalign.models.loading import LoadedModel
 from brainalign.models.presentation import present
-from brainalign.models.references import parse_reference
 from brainalign.models.stimulus_batches import Stimuli, reads_pictures
 from brainalign.models.taps import tap
 

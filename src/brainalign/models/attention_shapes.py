@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from brainalign.catalogue.references import parse_reference
 from brainalign.models.architectures import (
     Contents,
     build_config,
@@ -20,7 +21,6 @@ from brainalign.models.layouts import Layout, choose_layout, count_heads, plan_r
 from brainalign.models.layouts.match import Header
 from brainalign.models.layouts.settings import dig
 from brainalign.models.positions import grid_of
-from brainalign.models.references import parse_reference
 from brainalign.models.registry import get_model
 from brainalign.models.relative_bias import window_of
 from brainalign.models.rotary import is_rotary

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import torch
 
+from brainalign.catalogue.references import parse_reference
 from brainalign.datasets.scenes import PAD, SIDE, VOCABULARY
 from brainalign.models.loading import LoadedModel, load_model
-from brainalign.models.references import parse_reference
 from brainalign.models.zoo.architectures import CAPTION_LENGTH, PATCH, as_pixels, initialize
 
 _WIDTH = 64  # BridgeTower's image tower has heads of 64 channels: the smallest that its class can be

@@ -11,10 +11,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.checkpoints import TensorPart, open_checkpoint
 from brainalign.models.checkpoints.local import own_path
 from brainalign.models.checkpoints.whole import BESIDE, whole_model
-from brainalign.models.references import Reference, parse_reference
 
 Kind = Literal["timm", "transformers", "open_clip", "meter", "zoo"]
 _METER_TOKENIZER = "FacebookAI/roberta-base"
@@ -59,7 +59,7 @@ def load_model(
     Parameters
     ----------
     reference : str or Reference
-        The model, see `brainalign.models.references.parse_reference`. A tower changes nothing: the whole is loaded.
+        The model, see `brainalign.catalogue.references.parse_reference`. A tower changes nothing: the whole is loaded.
         With ``@random`` the same architecture with first weights; nothing is fetched then.
     device : str or torch.device
         Where the weights go.
@@ -168,7 +168,7 @@ def _tokenize(tokenizer: Any, texts: Sequence[str]) -> Any:
 
 
 def _load_package(reference: Reference) -> LoadedModel:
-    from brainalign.datasets.catalogue import locate
+    from brainalign.catalogue.entries import locate
 
     folder = locate(reference.name, "model/model.safetensors").parent
     return _from_transformers_folder(reference, folder)

@@ -8,10 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.checkpoints import Checkpoint, TensorPart, open_checkpoint
 from brainalign.models.layouts import Layout, Plan, choose_layout, norm_epsilon, plan_reading, present, readable
 from brainalign.models.positions import apply_norm, grid_of, interpolate_width, resample_grid, rescale_to_weights
-from brainalign.models.references import Reference, parse_reference
 from brainalign.models.relative_bias import relative_position_bias, window_of
 from brainalign.models.rotary import is_rotary, rotary_kernel, rotation_of
 

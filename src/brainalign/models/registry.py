@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, field_validator
 
-from brainalign.datasets.model_list import model_rows, nearest_ids
-from brainalign.datasets.model_references import Hub, Reference, parse_reference, rows_of
+from brainalign.catalogue.model_list import model_rows, nearest_ids
+from brainalign.catalogue.references import Hub, Reference, parse_reference, rows_of
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -56,7 +56,7 @@ class ModelEntry(BaseModel):
     id : str
         Short name, by which the model can be asked for.
     hub, reference, revision : str
-        Where it is, how it is named in full (see `brainalign.models.references`), and its pinned commit where known.
+        Where it is, how it is named in full (see `brainalign.catalogue.references`), and its pinned commit where known.
     study : {"topology", "encoding", "book"}
         Who uses it: the topological study, the encoding study, or the book alone.
     group : str or None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from brainalign.catalogue.references import Reference
 from brainalign.models.architectures import (
     Contents,
     build_config,
@@ -18,7 +19,6 @@ from brainalign.models.architectures import (
     zoo_contents,
 )
 from brainalign.models.layouts.plan import topology_bytes
-from brainalign.models.references import Reference
 
 
 @dataclass(frozen=True)

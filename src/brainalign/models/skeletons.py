@@ -7,8 +7,8 @@ import logging
 import torch
 from torch import nn
 
+from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.architectures import build_empty, open_clip_contents, timm_contents
-from brainalign.models.references import Reference, parse_reference
 from brainalign.models.registry import find_entries
 
 

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.checkpoints import Checkpoint, open_checkpoint
 from brainalign.models.layouts import Plan, choose_layout, count_heads, plan_reading, split_heads
 from brainalign.models.position_sources import FINDERS, PositionKind, Reading, Tensors, at_least_float32
-from brainalign.models.references import Reference, parse_reference
 
 Array = NDArray[np.floating]
 Positions = Literal["study", "own", "normed", "rotary", "none"]
@@ -184,7 +184,7 @@ def spatial_attention(
     Parameters
     ----------
     model : str or Reference
-        The model, see `brainalign.models.references.parse_reference`; of a model with several towers also the tower,
+        The model, see `brainalign.catalogue.references.parse_reference`; of a model with several towers also the tower,
         for example ``"hf:openai/clip-vit-base-patch16#vision"``.
     positions : {"study", "own", "normed", "rotary", "none"}
         ``"study"``: the model's own positions (of CLIP's and BLIP's pictures the first 197), or for rotary models those

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
+from brainalign.catalogue.references import parse_reference
 from brainalign.datasets.scenes import PAD, Scenes, sentences_with_converse
 from brainalign.models.loading import LoadedModel
 from brainalign.models.presentation import model_inputs
-from brainalign.models.references import parse_reference
 
 
 class Stimuli(NamedTuple):

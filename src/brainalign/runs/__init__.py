@@ -1,1 +1,1 @@
-"""Parameters, execution, manifests, the run store, and the book that is built from runs."""
+"""Parameters, execution, manifests and the store of runs."""

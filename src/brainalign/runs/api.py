@@ -13,7 +13,7 @@ from IPython.display import display
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from brainalign.datasets.home import use_data_home
+from brainalign.catalogue.home import use_data_home
 from brainalign.runs.engine import OnCell
 from brainalign.runs.execution import Outcome, run_chapter
 from brainalign.runs.manifest import Manifest

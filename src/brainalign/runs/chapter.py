@@ -9,7 +9,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from brainalign.datasets.locations import project_root
+from brainalign.catalogue.locations import project_root
 from brainalign.runs.parameters import ChapterParameters
 
 

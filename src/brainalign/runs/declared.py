@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from brainalign.datasets.catalogue import DataFile, MissingDataError, catalogue, files_of
-from brainalign.datasets.kept_models import lenders_of
+from brainalign.catalogue.entries import DataFile, MissingDataError, catalogue, files_of
+from brainalign.catalogue.kept_models import lenders_of
 from brainalign.runs.parameters import ChapterParameters, files_reference
 
 ABSENT = "absent"

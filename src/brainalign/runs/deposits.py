@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from brainalign.datasets.catalogue import MissingDataError, sha256_of
-from brainalign.datasets.locations import project_root
+from brainalign.catalogue.entries import MissingDataError, sha256_of
+from brainalign.catalogue.locations import project_root
 from brainalign.runs.errors import UsageError
 from brainalign.runs.keys import RunKey, compute_key
 from brainalign.runs.manifest import Manifest, ManifestError, checksum_of, now

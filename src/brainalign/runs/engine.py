@@ -17,7 +17,7 @@ from nbclient.exceptions import CellTimeoutError
 from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
-from brainalign.datasets.locations import project_root
+from brainalign.catalogue.locations import project_root
 
 OnCell = Callable[[int, int], None]
 """Called after every cell with the number of finished cells and of all cells."""

@@ -15,8 +15,8 @@ from typing import Any
 import nbformat
 from papermill.exceptions import PapermillExecutionError
 
-from brainalign.datasets.catalogue import files_of
-from brainalign.datasets.files import USE_LOG, DataFile, sha256_of
+from brainalign.catalogue.entries import files_of
+from brainalign.catalogue.files import USE_LOG, DataFile, sha256_of
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.declared import ABSENT, Declared, declared_references, look_up
 from brainalign.runs.engine import CellWatch, OnCell, PeakMemory, execute_notebook, kernel_environment

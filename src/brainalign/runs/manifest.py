@@ -18,7 +18,7 @@ from typing import Any, Self
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from brainalign.datasets.locations import project_root
+from brainalign.catalogue.locations import project_root
 
 SCHEMA_VERSION = 2
 

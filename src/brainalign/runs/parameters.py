@@ -13,8 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from brainalign.datasets.kept_models import HUBS
-from brainalign.datasets.model_references import parse_reference
+from brainalign.catalogue.kept_models import HUBS
+from brainalign.catalogue.references import parse_reference
 from brainalign.runs.errors import UsageError, unknown
 
 DEFAULT_PROFILE = "default"
@@ -201,7 +201,7 @@ _REFUSED = "refused"
 """Type of an error of a validator of ours whose text says why a value is refused, not only what is allowed."""
 
 ModelReference = Annotated[str, AfterValidator(_known_model)]
-"""A model by any reference or id that `brainalign.datasets.model_references.parse_reference` reads."""
+"""A model by any reference or id that `brainalign.catalogue.references.parse_reference` reads."""
 
 
 def files_reference(model: str) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from brainalign.datasets.catalogue import ChecksumError, MissingDataError, catalogue, kept_folder, state_of
-from brainalign.datasets.home import data_home
-from brainalign.datasets.kept_models import bytes_kept, bytes_to_fetch
+from brainalign.catalogue.entries import ChecksumError, MissingDataError, catalogue, kept_folder, state_of
+from brainalign.catalogue.home import data_home
+from brainalign.catalogue.kept_models import bytes_kept, bytes_to_fetch
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.declared import optional_references
 from brainalign.runs.errors import UsageError

@@ -12,7 +12,7 @@ from pathlib import Path
 import grimp
 
 import brainalign
-from brainalign.datasets.locations import project_root
+from brainalign.catalogue.locations import project_root
 
 LOCK_FILE = "requirements.lock"
 

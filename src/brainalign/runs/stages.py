@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from brainalign.datasets.catalogue import files_of
-from brainalign.datasets.files import USE_LOG
-from brainalign.datasets.home import data_home
+from brainalign.catalogue.entries import files_of
+from brainalign.catalogue.files import USE_LOG
+from brainalign.catalogue.home import data_home
 from brainalign.runs.errors import StoreWarning, UsageError
 from brainalign.runs.fingerprints import fingerprint, fingerprint_function
 from brainalign.runs.payloads import decode, encode

@@ -18,7 +18,7 @@ import nbformat
 import psutil
 from nbformat import NotebookNode
 
-from brainalign.datasets.locations import project_root
+from brainalign.catalogue.locations import project_root
 from brainalign.runs.errors import StoreError, StoreWarning, UsageError
 from brainalign.runs.keys import RunKey
 from brainalign.runs.manifest import Manifest, ManifestError, NewerManifestError

@@ -11,8 +11,8 @@ import torch
 from numpy.testing import assert_array_less, assert_equal
 from safetensors.torch import load_file, save_file
 
+from brainalign.catalogue.files import USE_LOG
 from brainalign.datasets import ChecksumError, MissingDataError
-from brainalign.datasets.files import USE_LOG
 from brainalign.models.checkpoints import TensorPart, open_checkpoint
 
 POSITIONS = "embeddings.position_embeddings.weight"

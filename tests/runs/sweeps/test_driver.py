@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from filelock import FileLock
 
-from brainalign.datasets.catalogue import MissingDataError
+from brainalign.catalogue.entries import MissingDataError
 from brainalign.runs import execution
 from brainalign.runs.errors import UsageError
 from brainalign.runs.grids import make_grid

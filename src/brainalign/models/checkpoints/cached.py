@@ -12,13 +12,13 @@ from typing import Any
 
 from huggingface_hub import try_to_load_from_cache
 
-from brainalign.datasets.files import ChecksumError, sha256_of
-from brainalign.datasets.kept_models import Note, folder_for
+from brainalign.catalogue.files import ChecksumError, sha256_of
+from brainalign.catalogue.kept_models import Note, folder_for
+from brainalign.catalogue.references import Reference
 from brainalign.models.checkpoints.kept import new_note
 from brainalign.models.checkpoints.local import open_tensors, read_json
 from brainalign.models.checkpoints.repositories import Repository
 from brainalign.models.checkpoints.tensor_files import Shards, TensorFile
-from brainalign.models.references import Reference
 
 
 @dataclass(frozen=True)

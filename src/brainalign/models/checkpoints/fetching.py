@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from brainalign.datasets.kept_models import HUBS, WHOLE, find_kept
+from brainalign.catalogue.kept_models import HUBS, WHOLE, find_kept
+from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.checkpoints.cached import cached_weights
 from brainalign.models.checkpoints.checkpoint import TensorPart
 from brainalign.models.checkpoints.kept import keep_fetched
 from brainalign.models.checkpoints.opening import open_checkpoint
 from brainalign.models.checkpoints.repositories import repository_of
 from brainalign.models.checkpoints.whole import whole_model
-from brainalign.models.references import Reference, parse_reference
 
 if TYPE_CHECKING:
     from brainalign.models.checkpoints.tensor_files import StoredCheckpoint

@@ -14,11 +14,11 @@ import torch
 from filelock import FileLock
 from safetensors.torch import save_file
 
-from brainalign.datasets.kept_models import EXTRACT, Note, check_extract, read_note, stamped, write_note
+from brainalign.catalogue.kept_models import EXTRACT, Note, check_extract, read_note, stamped, write_note
+from brainalign.catalogue.references import Reference
 from brainalign.models.checkpoints.checkpoint import TensorPart
 from brainalign.models.checkpoints.repositories import Repository
 from brainalign.models.checkpoints.tensor_files import SafetensorsFile, Shards, TensorFile
-from brainalign.models.references import Reference
 
 
 class KeptTensors:

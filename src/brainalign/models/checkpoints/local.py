@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brainalign.datasets.catalogue import FILE_REFERENCE, ZOO_REFERENCE, ChecksumError, locate, zoo_file_name
-from brainalign.datasets.locations import project_root
+from brainalign.catalogue.entries import FILE_REFERENCE, ZOO_REFERENCE, ChecksumError, locate, zoo_file_name
+from brainalign.catalogue.locations import project_root
+from brainalign.catalogue.references import Reference
 from brainalign.models.checkpoints.legacy import LegacyPickleFile
 from brainalign.models.checkpoints.pickles import LegacyPickleError, PickleFile
 from brainalign.models.checkpoints.sources import LocalBytes
 from brainalign.models.checkpoints.tensor_files import SafetensorsFile, Shards, StoredCheckpoint, TensorFile
-from brainalign.models.references import Reference
 
 WEIGHTS = (
     "model.safetensors",

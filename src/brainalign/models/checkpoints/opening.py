@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.checkpoints.hub import open_hub
 from brainalign.models.checkpoints.local import open_local
 from brainalign.models.checkpoints.tensor_files import StoredCheckpoint
 from brainalign.models.checkpoints.twins import open_twin
-from brainalign.models.references import Reference, parse_reference
 
 _ON_THIS_MACHINE = ("package", "zoo", "file")
 
@@ -14,13 +14,13 @@ _ON_THIS_MACHINE = ("package", "zoo", "file")
 def open_checkpoint(reference: str | Reference, *, full_download: bool = False) -> StoredCheckpoint:
     """Open a model's checkpoint, to read single tensors from it.
 
-    From a hub only the bytes of those tensors travel. They are kept below `brainalign.datasets.home.data_home`, so
+    From a hub only the bytes of those tensors travel. They are kept below `brainalign.catalogue.home.data_home`, so
     that reading them again needs no network; without a revision this stays the version that was the newest at first.
 
     Parameters
     ----------
     reference : str or Reference
-        The model; see `brainalign.models.references.parse_reference`. A tower changes nothing: it is in the same file.
+        The model; see `brainalign.catalogue.references.parse_reference`. A tower changes nothing: the file is the same.
         With ``@random`` the model is built anew in memory, and its first weights are read.
     full_download : bool
         Whether a file that cannot be read by parts (written before torch 1.6) may be fetched whole.

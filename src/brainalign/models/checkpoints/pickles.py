@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from brainalign.datasets.catalogue import ChecksumError
+from brainalign.catalogue.entries import ChecksumError
 from brainalign.models.checkpoints.checkpoint import TensorPart
 from brainalign.models.checkpoints.sources import ByteSource
 

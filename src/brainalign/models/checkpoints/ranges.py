@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import httpx2
 
-from brainalign.datasets.catalogue import ChecksumError, sha256_of
+from brainalign.catalogue.entries import ChecksumError, sha256_of
 from brainalign.models.checkpoints.sources import map_file
 from brainalign.models.checkpoints.web import (
     GatedError,

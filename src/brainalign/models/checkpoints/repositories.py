@@ -10,7 +10,7 @@ from typing import Any
 
 from huggingface_hub import hf_hub_url
 
-from brainalign.models.references import Reference
+from brainalign.catalogue.references import Reference
 
 METER_RELEASES = "BRAINALIGN_METER_RELEASES"
 """Environment variable with an address that replaces the one of METER's released checkpoints."""

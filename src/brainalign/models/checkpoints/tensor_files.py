@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from safetensors import SafetensorError, safe_open
 
-from brainalign.datasets.catalogue import ChecksumError
+from brainalign.catalogue.entries import ChecksumError
 from brainalign.models.checkpoints.checkpoint import TensorPart
 
 SHOWN_NAMES = 5

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from brainalign.catalogue.references import Reference
 from brainalign.models.checkpoints.checkpoint import TensorPart
 from brainalign.models.checkpoints.local import open_local
 from brainalign.models.checkpoints.tensor_files import StoredCheckpoint
-from brainalign.models.references import Reference
 
 
 class TensorsInMemory:

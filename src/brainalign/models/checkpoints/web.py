@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 
-from brainalign.datasets.catalogue import MissingDataError
+from brainalign.catalogue.entries import MissingDataError
 
 ANSWER_WITHIN = 8.0
 """Seconds for the answer to a first request, looking up the server's name and trying its addresses included."""

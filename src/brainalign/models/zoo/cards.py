@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from brainalign.datasets.catalogue import locate
+from brainalign.catalogue.entries import locate
 from brainalign.models.zoo.evaluation import evaluate_zoo
 from brainalign.models.zoo.recipes import get_recipe
 from brainalign.models.zoo.weights import file_name, read_config

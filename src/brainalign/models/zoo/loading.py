@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from brainalign.models.references import Reference, parse_reference
+from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.zoo.recipes import get_recipe
 from brainalign.models.zoo.weights import load_objective, random_objective
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from brainalign.catalogue.references import Reference
 from brainalign.datasets.scenes import CELL, GRID, SIDE, WORD_A, Scenes
 from brainalign.devices import in_batches
 from brainalign.models.meter import Meter
-from brainalign.models.references import Reference
 from brainalign.models.taps import tap
 from brainalign.models.zoo.architectures import PATCH, as_pixels
 from brainalign.models.zoo.loading import load_zoo

@@ -11,8 +11,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from brainalign.datasets.catalogue import ZOO_REFERENCE, ChecksumError, MissingDataError, locate
-from brainalign.datasets.locations import project_root
+from brainalign.catalogue.entries import ZOO_REFERENCE, ChecksumError, MissingDataError, locate
+from brainalign.catalogue.locations import project_root
 from brainalign.models.zoo.objectives import OBJECTIVES, Objective
 from brainalign.models.zoo.recipes import get_recipe
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from brainalign.datasets.model_list import model_rows
+from brainalign.catalogue.model_list import model_rows
 from brainalign.runs.controlled_set import controlled_models, seeded
 from brainalign.runs.parameters import ChapterParameters, FromText, ModelReference, files_reference
 

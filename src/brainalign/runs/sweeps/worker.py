@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from brainalign.datasets.catalogue import ChecksumError, MissingDataError
-from brainalign.datasets.home import use_data_home
+from brainalign.catalogue.entries import ChecksumError, MissingDataError
+from brainalign.catalogue.home import use_data_home
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.engine import CellWatch, kernel_environment
 from brainalign.runs.errors import ChapterFailedError, StoreError, StoreWarning, UsageError

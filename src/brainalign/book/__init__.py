@@ -1,0 +1,1 @@
+"""Pages of the book and what they say: chapters assembled from runs, directives, claims with verdicts, checks."""

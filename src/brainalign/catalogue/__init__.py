@@ -1,0 +1,1 @@
+"""What may be read and where it lies: files with checksums, downloads, models and the texts that name them."""

@@ -1,0 +1,1 @@
+"""Compositions of single studies, made of the other rooms: pruning, scoring models, surveys, films watched by many."""

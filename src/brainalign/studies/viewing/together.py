@@ -1,0 +1,75 @@
+"""A film, the models and the cortex that watch it, in one call, as several chapters need them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainalign.datasets.films import draw_film, film_variables
+from brainalign.datasets.surfaces import load_surface
+from brainalign.encoding.neurons import Neurons
+from brainalign.runs.watched_film import WatchedFilmParameters
+from brainalign.studies.viewing.brains import Brain, simulate_brain
+from brainalign.studies.viewing.branches import STREAMS, Branch, Stream, learn_branches
+from brainalign.studies.viewing.generators import named_generator
+from brainalign.studies.viewing.viewers import study_viewers, watch_film
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """Models and a brain that have watched the same film. Measured responses, and neurons by volume, fit in as well.
+
+    Attributes
+    ----------
+    neurons : dict of str to Neurons
+        By viewer, over all volumes.
+    branches : dict of (stream, branch) to Branch
+        With atoms on the volumes that the brain watched.
+    brain : Brain
+        Its responses to those volumes.
+    learn, watch : slice
+        Volumes on which dictionaries are learned, and those that the brain watched.
+    variables : dict of str to ndarray of shape (n_watched, n_variables)
+        What is true of the film there, by group; empty where it is not known.
+    """
+
+    neurons: dict[str, Neurons]
+    branches: dict[tuple[str, str], Branch]
+    brain: Brain
+    learn: slice
+    watch: slice
+    variables: dict[str, NDArray[np.float64]]
+
+
+def watch_together(chosen: WatchedFilmParameters, streams: Mapping[str, Stream] = STREAMS) -> Viewing:
+    """Let models and a simulated cortex watch a film of digit scenes.
+
+    Parameters
+    ----------
+    chosen : WatchedFilmParameters
+        Models, neurons, lengths, noise and seed; a chapter gives its own parameters.
+    streams : mapping of str to Stream
+        Branches to describe; only their viewers watch.
+
+    Returns
+    -------
+    Viewing
+        Every random number comes from a generator named after its use, so that chapters with the same parameters see
+        the same film, neurons and cortex, whatever else they draw.
+    """
+    film = draw_film(chosen.n_learning + chosen.n_volumes, rng=named_generator(chosen.seed, "film"))
+    learn, watch = slice(0, chosen.n_learning), slice(chosen.n_learning, None)
+    watching = {stream.viewer for stream in streams.values()}
+    viewers = {
+        name: v for name, v in study_viewers(f"zoo:{chosen.clip}", f"zoo:{chosen.meter}").items() if name in watching
+    }
+    neurons = watch_film(film, viewers, kind=chosen.neuron, pool=chosen.pool)
+    parts = {"learn": learn, "watch": watch}
+    branches = learn_branches(neurons, streams, **parts, n_atoms=chosen.n_atoms, seed=chosen.seed)
+    variables = {name: values[watch] for name, values in film_variables(film).items()}
+    generator = named_generator(chosen.seed, "cortex 0")
+    brain = simulate_brain(variables, load_surface(chosen.parcels), noise=chosen.noise, generator=generator)
+    return Viewing(neurons, branches, brain, learn, watch, variables)
