@@ -15,12 +15,12 @@ from brainalign.agreement import (
     AGGREGATES,
     ScoreTable,
     aggregate,
+    category_gap,
     category_scores,
     explained_by_category,
     explained_from_spread,
     rank_stability,
     rankings,
-    shuffle_categories,
     simulate_scores,
     spread_from_explained,
 )
@@ -196,15 +196,45 @@ def test_shares_that_cannot_be_are_refused():
         explained_from_spread(0.0, 0.5)
 
 
-def test_categories_dealt_at_random_lose_what_distinguished_them():
-    planted = simulate_scores(n_models=300, generator=np.random.default_rng(0))
-    table = planted.table
-    found = explained_by_category(table)["explained"]
-    gap = found["behavior"] - found["neural"]
-    rng = np.random.default_rng(1)
-    dealt = [explained_by_category(shuffle_categories(table, rng))["explained"] for _ in range(20)]
-    assert gap > 2 * max(abs(shares["behavior"] - shares["neural"]) for shares in dealt)
-    assert shuffle_categories(table, rng).category.value_counts()["neural"] == 35
+def test_a_planted_gap_between_categories_is_found():
+    table = simulate_scores(n_models=300, generator=np.random.default_rng(0)).table
+    found = category_gap(table, "behavior", "neural", n_permutations=99, rng=np.random.default_rng(1))
+    assert found.observed > 2 * np.abs(found.null).max()
+    assert found.p_value == 0.01
+    assert found.explained.to_dict() == pytest.approx(
+        explained_by_category(table.without_hierarchy())["explained"].to_dict()
+    )
+
+
+def lone_metric_beside_a_nest(rng):
+    """Metrics without any structure; in behavior one of them stands for itself beside an average of ten."""
+    names = [f"n{i}" for i in range(11)] + ["alone", *(f"b{i}" for i in range(10))]
+    parents = {name: "average" for name in names if name.startswith("b")}
+    metrics = pd.DataFrame(
+        {"category": ["neural"] * 11 + ["behavior"] * 11, "parent": [parents.get(name) for name in names]}, index=names
+    )
+    metrics.loc["average"] = ["behavior", None]
+    return ScoreTable(pd.DataFrame(rng.standard_normal((60, 22)), columns=names), metrics)
+
+
+def test_a_hierarchy_alone_makes_no_gap_between_categories():
+    """A lone metric spreads more than an average and explains more of the mean; no deal may call that a category."""
+    rng = np.random.default_rng(3)
+    p_values, nested = [], []
+    for _ in range(40):
+        table = lone_metric_beside_a_nest(rng)
+        shares = explained_by_category(table)["explained"]
+        nested.append(shares["behavior"] - shares["neural"])
+        p_values.append(category_gap(table, "behavior", "neural", n_permutations=39, rng=rng).p_value)
+    assert np.mean(nested) > 0.4
+    assert np.mean(np.array(p_values) <= 0.05) <= 0.15
+    assert 0.3 < np.mean(p_values) < 0.7
+
+
+def test_a_gap_needs_categories_that_are_there():
+    table = simulate_scores(generator=np.random.default_rng(0)).table
+    with pytest.raises(ValueError, match="no category 'memory'"):
+        category_gap(table, "memory", "neural", n_permutations=9, rng=np.random.default_rng(0))
 
 
 # ---- planted structure is found

@@ -7,6 +7,7 @@ import re
 import string
 
 import nbformat
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from pydantic import TypeAdapter, ValidationError
@@ -57,6 +58,8 @@ def parts(criterion, value, null=None):
         ({"kind": "equals", "value": 0.2, "tolerance": 0.1}, None, [False]),
         ({"kind": "equals", "value": {"a": 1, "b": 2}, "tolerance": 0}, {"a": 1, "b": 2.5, "c": 9}, [True, False]),
         ({"kind": "equals", "value": {"a": 1, "b": 2}, "tolerance": 0}, {"a": 1}, [True, False]),
+        ({"kind": "equals", "value": {"a": 1, "b": 2}, "tolerance": 0, "joint": True}, {"a": 1, "b": 2.5}, [False]),
+        ({"kind": "equals", "value": {"a": 1, "b": 2}, "tolerance": 0, "joint": True}, {"a": 1, "b": 2}, [True]),
         ({"kind": "within", "low": 0}, {"a": 0.0, "b": -0.1, "c": 7}, [True, False, True]),
         ({"kind": "within", "high": 1.5}, -100, [True]),
         ({"kind": "within", "low": -1, "high": 1}, {"a": 1.01, "b": None}, [False, False]),
@@ -75,6 +78,40 @@ def test_a_criterion_says_which_of_its_parts_hold(criterion, value, expected):
 @pytest.mark.parametrize(("value", "holds"), [(95.01, True), (95.0, False), (None, False)])
 def test_a_value_must_exceed_the_quantile_of_the_null_model(value, holds):
     assert parts({"kind": "greater_than_null", "quantile": 0.95}, value, range(101)) == [holds]
+
+
+def test_more_than_by_chance_can_be_too_much():
+    limited = {"kind": "greater_than_null", "quantile": 0.95, "high": 120}
+    assert [parts(limited, value, range(101))[0] for value in (94, 110, 121)] == [False, True, False]
+
+
+def predicted(published, draws, **settings):
+    criterion = {"kind": "predicted", "value": {"a": published}, **settings}
+    return TypeAdapter(Criterion).validate_python(criterion).parts(Evidence({"a": 0.0}, draws={"a": draws}))[0]
+
+
+def test_a_published_run_lies_in_the_prediction_interval_of_ours():
+    draws = [9.0, 10.0, 11.0, 12.0]  # mean 10.5, sd 1.291; t of 3 degrees of freedom 3.182: half-width 4.594
+    assert [predicted(value, draws) for value in (5.9, 5.91, 15.09, 15.1)] == [False, True, True, False]
+    assert predicted(5.6, draws, unit=1)
+    assert [predicted(value, [5.0, 5.0, 5.0], unit=1) for value in (5.5, 6)] == [True, False]
+    assert not predicted(1.0, [])
+    assert not predicted(1.0, [1.0, None, 1.0])
+
+
+def test_a_prediction_interval_holds_its_share_of_further_draws():
+    rng = np.random.default_rng(0)
+    held = [predicted(float(rng.normal()), list(rng.normal(size=5))) for _ in range(1000)]
+    assert 0.93 < np.mean(held) < 0.97
+
+
+@pytest.mark.parametrize(
+    ("evidence", "word"), [(Evidence(1.0), "draws"), (Evidence(1.0, draws={"a": [1.0, 2.0]}), "3")]
+)
+def test_a_prediction_needs_single_draws(evidence, word):
+    criterion = TypeAdapter(Criterion).validate_python({"kind": "predicted", "value": {"a": 1.0}})
+    with pytest.raises(ValueError, match=word):
+        criterion.parts(evidence)
 
 
 def test_without_a_null_model_it_says_how_to_record_one():
@@ -137,7 +174,7 @@ def test_every_study_has_claims():
 def test_published_numbers_stand_in_the_text_and_in_the_criterion_alike():
     checked = 0
     for one in read_ledger().claims:
-        if one.criterion.kind != "equals":
+        if one.criterion.kind not in ("equals", "predicted"):
             continue
         numbers = [float(word) for word in re.findall(r"[-+]?\d+(?:\.\d+)?", one.published)]
         for value in one.criterion.published.values():
@@ -220,8 +257,44 @@ def test_what_was_measured_is_told_with_the_decimals_of_the_tolerance_and_the_nu
     ranked = claim(criterion={"kind": "ordering", "names": ["b_c", "a"]})
     assert ranked.criterion.text == "b c < a"
     assert judge(ranked, made({"a": 1234.5, "b_c": 0.012345})).measured == "b c 0.0123; a 1234"
-    against = claim(criterion={"kind": "greater_than_null", "quantile": 0.5})
+    against = claim(criterion={"kind": "greater_than_null", "quantile": 0.5}, null_model="shuffled")
     assert judge(against, made(5, null=range(41))).measured == "5; null model 1 to 39"
+
+
+def test_a_number_of_our_own_is_recomputed_and_not_reproduced():
+    own = claim(recomputed=True)
+    assert judge(own, made(2.0)).verdict is Verdict.RECOMPUTED
+    assert judge(own, made(3.0)).verdict is Verdict.NOT_REPRODUCED
+    assert own.audit.startswith("with our own recomputation; two-sided")
+
+
+@pytest.mark.parametrize(("twins", "words"), [(2.05, "so do untrained twins"), (3.0, "untrained twins do not")])
+def test_twins_get_a_verdict_of_their_own(twins, words):
+    record = Record("tiny", "0123456789ab", "default", False, {"a-claim": Evidence(2.0, twins=twins)})
+    found = judge(claim(), record)
+    assert found.verdict is Verdict.REPRODUCED
+    assert words in found.note
+
+
+def test_a_null_model_is_explained_where_there_is_one_and_only_there():
+    with pytest.raises(ValidationError, match="null_model"):
+        claim(criterion={"kind": "greater_than_null", "quantile": 0.5})
+    with pytest.raises(ValidationError, match="null_model"):
+        claim(null_model="shuffled")
+
+
+@pytest.mark.parametrize(
+    ("criterion", "sides"),
+    [
+        ({"kind": "within", "low": 0}, "one-sided"),
+        ({"kind": "within", "low": 0, "high": 1}, "two-sided"),
+        ({"kind": "sign", "sign": "positive"}, "one-sided"),
+        ({"kind": "ordering", "names": ["a", "b"]}, "one-sided"),
+        ({"kind": "predicted", "value": {"a": 1}}, "two-sided"),
+    ],
+)
+def test_a_criterion_says_on_how_many_sides_it_can_fail(criterion, sides):
+    assert f"; {sides};" in claim(criterion=criterion).audit
 
 
 def test_evidence_on_a_claim_that_is_not_the_chapters_is_refused_with_the_nearest():
@@ -352,6 +425,7 @@ def test_the_scorecard_links_each_verdict_to_the_cell_that_measured_it(measured,
         "It is | < 2.",
         "2.0 (abstract)holds if: within 0.1",
         f"2.04 (in tiny)profile default, run {run}",
+        "with the study; two-sided; no null model",
     ]
     assert "Of 2 claims: 1 reproduced, 1 not yet tested." in card.get_text()
     assert "there is no time" in card.find("details").get_text()

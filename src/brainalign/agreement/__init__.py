@@ -5,12 +5,13 @@ Tables are pandas, arrays are numpy.
 
 from brainalign.agreement.aggregation import (
     AGGREGATES,
+    CategoryGap,
     aggregate,
+    category_gap,
     category_scores,
     explained_by_category,
     explained_from_spread,
     rankings,
-    shuffle_categories,
     spread_from_explained,
 )
 from brainalign.agreement.correlation import (
@@ -46,6 +47,7 @@ from brainalign.agreement.structure import (
 
 __all__ = [
     "AGGREGATES",
+    "CategoryGap",
     "Clustering",
     "Correlations",
     "PlantedTable",
@@ -54,6 +56,7 @@ __all__ = [
     "ScoreTable",
     "aggregate",
     "bootstrap_correlations",
+    "category_gap",
     "category_scores",
     "cluster_metrics",
     "consistency",
@@ -73,7 +76,6 @@ __all__ = [
     "rank_stability",
     "rankings",
     "reliability",
-    "shuffle_categories",
     "shuffle_scores",
     "simulate_scores",
     "spread_from_explained",

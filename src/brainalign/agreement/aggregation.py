@@ -6,6 +6,7 @@ Arrays are numpy arrays of double precision.
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -18,7 +19,9 @@ from brainalign.agreement.score_table import ScoreTable
 
 __all__ = [
     "AGGREGATES",
+    "CategoryGap",
     "aggregate",
+    "category_gap",
     "category_scores",
     "explained_by_category",
     "explained_from_spread",
@@ -260,15 +263,91 @@ def explained_from_spread(ratio: float, correlation: float) -> tuple[float, floa
     return float((ratio + correlation) ** 2 / variance), float((1 + correlation * ratio) ** 2 / variance)
 
 
-def shuffle_categories(table: ScoreTable, generator: np.random.Generator) -> ScoreTable:
+@dataclass(frozen=True, eq=False)
+class CategoryGap:
+    """How much more one category explains of the aggregate than another, beside metrics dealt at random.
+
+    Attributes
+    ----------
+    explained : Series of length n_categories
+        Share of the variance that each category explains, in [0, 1]; see `explained_by_category`.
+    observed : float
+        Share of the first category less that of the second, in [-1, 1].
+    null : ndarray of shape (n_permutations,)
+        The same difference when the metrics are dealt at random to categories of the same sizes.
+    """
+
+    explained: pd.Series
+    observed: float
+    null: NDArray[np.float64]
+
+    @property
+    def p_value(self) -> float:
+        """Share of deals, the observed one among them, whose difference is at least as large in either direction."""
+        as_large = np.abs(self.null) >= abs(self.observed) - 1e-12
+        return float((1 + as_large.sum()) / (1 + len(self.null)))
+
+
+def category_gap(
+    table: ScoreTable,
+    first: str,
+    second: str,
+    how: How = "mean",
+    *,
+    n_permutations: int,
+    rng: np.random.Generator,
+) -> CategoryGap:
+    """Whether one category explains more of the aggregate than another, by more than any two groups of metrics would.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        As in `aggregate`. Deeper hierarchy is left out, for what is observed and for the null model alike: metrics
+        can only change places if all of a category count the same.
+    first, second : str
+        Two categories of the table.
+    how : {"mean", "zscore", "rank", "borda"}
+        As in `category_scores`.
+    n_permutations : int
+        How often the metrics are dealt.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    CategoryGap
+
+    Raises
+    ------
+    ValueError
+        For a category that the table does not have, or as in `explained_by_category`.
+
+    Notes
+    -----
+    With the hierarchy kept in the observed value alone, a metric that stands for itself would weigh more there than it
+    could in any deal, and the difference would look like one of categories.
+    """
+    table = table.without_hierarchy()
+    for name in (first, second):
+        if name not in table.categories:
+            msg = f"the table has no category '{name}'; it has {', '.join(table.categories)}."
+            raise ValueError(msg)
+    explained = explained_by_category(table, how)["explained"]
+    null = np.empty(n_permutations)
+    for index in range(n_permutations):
+        dealt = explained_by_category(shuffle_categories(table, rng), how)["explained"]
+        null[index] = dealt[first] - dealt[second]
+    return CategoryGap(explained, float(explained[first] - explained[second]), null)
+
+
+def shuffle_categories(table: ScoreTable, rng: np.random.Generator) -> ScoreTable:
     """The same scores with the metrics dealt at random to categories of the same sizes, without any deeper hierarchy.
 
-    A null model for `explained_by_category`: what is left is what any two groups of these metrics would show.
+    To be compared with a table without hierarchy only; `category_gap` does.
     """
-    table = table.leaves()
-    dealt = generator.permutation(table.category.to_numpy())
-    metrics = pd.DataFrame({"category": dealt, "parent": None}, index=table.scores.columns)
-    return ScoreTable(table.scores, metrics, table.families)
+    table = table.without_hierarchy()
+    dealt = rng.permutation(table.category.to_numpy())
+    return ScoreTable(table.scores, table.metrics.assign(category=dealt), table.families)
 
 
 def overall_of_draws(

@@ -115,6 +115,12 @@ class ScoreTable:
         averages = {ancestor for name in self.scores.columns for ancestor in _ancestors(parents, name)}
         return self.select([name for name in self.scores.columns if name not in averages])
 
+    def without_hierarchy(self) -> ScoreTable:
+        """The leaves, each directly in its category: all metrics of a category count the same."""
+        leaves = self.leaves()
+        flat = pd.DataFrame({"category": leaves.category, "parent": None}, index=leaves.scores.columns)
+        return replace(leaves, metrics=flat)
+
     def select(self, metrics: Sequence[str]) -> ScoreTable:
         """The table with these metrics only.
 

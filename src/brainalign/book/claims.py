@@ -65,6 +65,12 @@ class Claim(BaseModel):
         What is measured here in place of the study's own data. Then the claim can be reproduced partly at best.
     reason : str, optional
         Why no chapter tests it; only without a chapter.
+    recomputed : bool
+        Whether the number that is compared with was computed by this project from the study's recipe. Then a match says
+        that two of our computations agree, and nothing of what the study printed.
+    null_model : str, optional
+        Why the null model and the measured value could change places if the claim were wrong; needed where the
+        criterion compares with a null model.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -79,11 +85,27 @@ class Claim(BaseModel):
     profile: Literal["smoke", "default", "paper"] | None = None
     stand_in: str | None = None
     reason: str | None = None
+    recomputed: bool = False
+    null_model: str | None = None
+
+    @property
+    def audit(self) -> str:
+        """What a verdict rests on: what is compared with, on which sides it can fail, and its null model."""
+        against = "with our own recomputation" if self.recomputed else "with the study"
+        null = f"null model: {self.null_model}" if self.null_model else "no null model"
+        return f"{against}; {self.criterion.sides}; {null}"
 
     @property
     def has_chapter(self) -> bool:
         """Whether a chapter is there to test it."""
         return self.chapter != NO_CHAPTER
+
+    @model_validator(mode="after")
+    def _explains_its_null_model(self) -> Self:
+        if (self.criterion.kind == "greater_than_null") != (self.null_model is not None):
+            msg = f"claim '{self.id}' needs null_model, a sentence, if its criterion compares with one, and only then"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _says_who_tests_it(self) -> Self:

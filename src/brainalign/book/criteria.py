@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
+import scipy.stats
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Quantities = Mapping[str, float | None]
 """Measured quantities by name; None where a measurement gave no finite number."""
+
+ONE_SIDED, TWO_SIDED = "one-sided", "two-sided"
 
 SINGLE = ""
 """Name of the quantity when there is only one."""
@@ -26,11 +29,17 @@ class Evidence:
     value : float, None or mapping of str to those
         The measured quantity, or several by name.
     null : sequence of float, optional
-        The quantity under a null model, one value a draw.
+        The quantity under a null model, one value per draw.
+    draws : mapping of str to sequence of float, optional
+        Single values behind each quantity that is a mean over random draws.
+    twins : float, None or mapping of str to those, optional
+        What the value is when the models are untrained.
     """
 
     value: float | Quantities | None
     null: Sequence[float] | None = None
+    draws: Mapping[str, Sequence[float | None]] | None = None
+    twins: float | Quantities | None = None
 
     @property
     def quantities(self) -> Quantities:
@@ -43,11 +52,13 @@ class _Criterion(BaseModel):
 
 
 class Equals(_Criterion):
-    """Every published value is met to within a tolerance."""
+    """Every published value is met to within a tolerance; `joint` values count only together."""
 
     kind: Literal["equals"]
     value: float | dict[str, float]
     tolerance: float = Field(ge=0)
+    joint: bool = False
+    sides: ClassVar[str] = TWO_SIDED
 
     @property
     def published(self) -> Quantities:
@@ -57,14 +68,64 @@ class Equals(_Criterion):
     @property
     def text(self) -> str:
         """The criterion in words."""
-        return f"each within {self.tolerance:g}" if len(self.published) > 1 else f"within {self.tolerance:g}"
+        several = "all" if self.joint else "each"
+        return f"{several} within {self.tolerance:g}" if len(self.published) > 1 else f"within {self.tolerance:g}"
 
     def parts(self, evidence: Evidence) -> list[bool]:
         """Whether each published value is met; one that was not measured is not."""
-        return [
+        met = [
             _is_close(evidence.quantities.get(name), published, self.tolerance)
             for name, published in self.published.items()
         ]
+        return [all(met)] if self.joint else met
+
+
+class Predicted(_Criterion):
+    """Every published value is one that a further random draw could have given.
+
+    The published value is a single run, ours are several: it should lie in the prediction interval of one more run,
+    mean ± t s sqrt(1 + 1/n) with Student's t of n - 1 degrees of freedom, widened by half the unit of the number.
+    """
+
+    kind: Literal["predicted"]
+    value: dict[str, float]
+    coverage: float = Field(0.95, gt=0, lt=1)
+    unit: float = Field(0.0, ge=0, description="unit of the published numbers, 1 for counts")
+    sides: ClassVar[str] = TWO_SIDED
+
+    @property
+    def published(self) -> Quantities:
+        """The published quantities by name."""
+        return self.value
+
+    @property
+    def text(self) -> str:
+        """The criterion in words."""
+        return f"each in the {100 * self.coverage:g} % prediction interval of our draws"
+
+    def parts(self, evidence: Evidence) -> list[bool]:
+        """Whether each published value lies in the interval of the draws of its quantity.
+
+        Raises
+        ------
+        ValueError
+            When the evidence has no draws, or fewer than three of a quantity.
+        """
+        if evidence.draws is None:
+            msg = "the criterion compares with single draws; record the evidence with draws=..."
+            raise ValueError(msg)
+        return [self._holds(evidence.draws.get(name, ()), published) for name, published in self.value.items()]
+
+    def _holds(self, draws: Sequence[float | None], published: float) -> bool:
+        if not draws or None in draws:
+            return False
+        if len(draws) < 3:
+            msg = f"a prediction interval needs 3 draws or more, got {len(draws)}"
+            raise ValueError(msg)
+        values, n = np.asarray(draws, dtype=float), len(draws)
+        quantile = scipy.stats.t.ppf((1 + self.coverage) / 2, n - 1)
+        half = quantile * values.std(ddof=1) * np.sqrt(1 + 1 / n) + self.unit / 2
+        return _is_close(values.mean(), published, half)
 
 
 class Within(_Criterion):
@@ -73,6 +134,11 @@ class Within(_Criterion):
     kind: Literal["within"]
     low: float = -float("inf")
     high: float = float("inf")
+
+    @property
+    def sides(self) -> str:
+        """Whether values on both sides fail."""
+        return ONE_SIDED if np.isinf(self.low) or np.isinf(self.high) else TWO_SIDED
 
     @model_validator(mode="after")
     def _has_limits(self) -> Self:
@@ -98,6 +164,7 @@ class Ordering(_Criterion):
 
     kind: Literal["ordering"]
     names: list[str] = Field(min_length=2, description="from the smallest to the largest")
+    sides: ClassVar[str] = ONE_SIDED
 
     @property
     def text(self) -> str:
@@ -115,6 +182,7 @@ class Sign(_Criterion):
 
     kind: Literal["sign"]
     sign: Literal["positive", "negative"]
+    sides: ClassVar[str] = ONE_SIDED
 
     @property
     def text(self) -> str:
@@ -128,15 +196,22 @@ class Sign(_Criterion):
 
 
 class GreaterThanNull(_Criterion):
-    """The measured value exceeds a quantile of what the null model gives."""
+    """The measured value exceeds a quantile of the null model, and stays below a limit where there is one."""
 
     kind: Literal["greater_than_null"]
     quantile: float = Field(gt=0, lt=1)
+    high: float = float("inf")
+
+    @property
+    def sides(self) -> str:
+        """Whether values on both sides fail."""
+        return ONE_SIDED if np.isinf(self.high) else TWO_SIDED
 
     @property
     def text(self) -> str:
         """The criterion in words."""
-        return f"above {100 * self.quantile:g} % of the null model"
+        above = f"above {100 * self.quantile:g} % of the null model"
+        return above if np.isinf(self.high) else f"{above}, and at most {self.high:g}"
 
     def parts(self, evidence: Evidence) -> list[bool]:
         """Whether each measured value is above the quantile.
@@ -150,10 +225,10 @@ class GreaterThanNull(_Criterion):
             msg = "the criterion compares with a null model; record the evidence with null=..."
             raise ValueError(msg)
         limit = float(np.quantile(np.asarray(evidence.null, dtype=float), self.quantile))
-        return [value is not None and value > limit for value in evidence.quantities.values()]
+        return [value is not None and limit < value <= self.high for value in evidence.quantities.values()]
 
 
-Criterion = Annotated[Equals | Within | Ordering | Sign | GreaterThanNull, Field(discriminator="kind")]
+Criterion = Annotated[Equals | Predicted | Within | Ordering | Sign | GreaterThanNull, Field(discriminator="kind")]
 """Any criterion; the field ``kind`` says which."""
 
 

@@ -19,7 +19,7 @@ from brainalign.catalogue.locations import project_root
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.registry import CHAPTERS, get_chapter
 
-_HEAD = ("verdict", "claim", "published", "measured here")
+_HEAD = ("verdict", "claim", "published", "measured here", "what the test is")
 _HEAD_UNTESTED = ("claim", "published", "why not yet")
 
 
@@ -98,7 +98,8 @@ def _row(judgement: Judgement) -> Iterable[str]:
     if judgement.verdict in TESTED:
         place = f"{{ref}}`{get_chapter(claim.chapter).name} <{_anchor(claim.id)}>`"
         measured = f"{escape(judgement.measured)} (in {place})"
-    return (verdict, escape(claim.statement), _published(claim), _lines(measured, escape(judgement.origin)))
+    found = _lines(measured, escape(judgement.origin))
+    return (verdict, escape(claim.statement), _published(claim), found, escape(claim.audit))
 
 
 def _row_untested(judgement: Judgement) -> Iterable[str]:

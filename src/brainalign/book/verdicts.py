@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from nbformat import NotebookNode
 
 from brainalign.book.claims import PROFILES, Claim, Ledger
-from brainalign.book.criteria import SINGLE, Equals, Evidence, readable
+from brainalign.book.criteria import SINGLE, Evidence, readable
 from brainalign.book.pages import page_record
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.errors import unknown
@@ -25,13 +25,14 @@ class Verdict(StrEnum):
     """What became of a claim."""
 
     REPRODUCED = "reproduced"
+    RECOMPUTED = "recipe, recomputed"
     PARTLY = "partly"
     NOT_REPRODUCED = "not reproduced"
     NOT_TESTABLE = "not testable at this profile"
     NOT_TESTED = "not yet tested"
 
 
-TESTED = (Verdict.REPRODUCED, Verdict.PARTLY, Verdict.NOT_REPRODUCED)
+TESTED = (Verdict.REPRODUCED, Verdict.RECOMPUTED, Verdict.PARTLY, Verdict.NOT_REPRODUCED)
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,8 @@ def judge(claim: Claim, record: Record | None) -> Judgement:
     -------
     Judgement
         Reproduced when all parts of the criterion hold, partly when some do, or when all do on a stand-in for the
-        study's data.
+        study's data; recomputed when they hold against a number that this project computed itself. The note says
+        whether untrained twins meet the criterion, where they were measured.
     """
     if not claim.has_chapter:
         return Judgement(claim, Verdict.NOT_TESTED, note=claim.reason or "")
@@ -152,6 +154,10 @@ def judge(claim: Claim, record: Record | None) -> Judgement:
     if claim.stand_in:
         notes.append(f"on {claim.stand_in}")
         verdict = Verdict.PARTLY if verdict is Verdict.REPRODUCED else verdict
+    if claim.recomputed and verdict is Verdict.REPRODUCED:
+        verdict = Verdict.RECOMPUTED
+    if evidence.twins is not None:
+        notes.append(_of_twins(claim, evidence))
     return Judgement(claim, verdict, record.origin, _in_words(claim, evidence), ", ".join(notes))
 
 
@@ -191,8 +197,15 @@ def _record(chapter: Chapter, made: Mapping[str, Any], evidence: Mapping[str, Ev
     return Record(chapter.name, made["run_id"], made["profile"], is_changed, evidence)
 
 
+def _of_twins(claim: Claim, evidence: Evidence) -> str:
+    parts = claim.criterion.parts(replace(evidence, value=evidence.twins))
+    if all(parts):
+        return "and so do untrained twins"
+    return "untrained twins in part" if any(parts) else "untrained twins do not"
+
+
 def _in_words(claim: Claim, evidence: Evidence) -> str:
-    tolerance = claim.criterion.tolerance if isinstance(claim.criterion, Equals) else 0.0
+    tolerance = getattr(claim.criterion, "tolerance", 0.0)
     names = [name for name in _names(claim) if name in evidence.quantities] or list(evidence.quantities)
     texts = [f"{readable(name)} {_number(evidence.quantities[name], tolerance)}".strip() for name in names]
     if evidence.null:
@@ -203,7 +216,7 @@ def _in_words(claim: Claim, evidence: Evidence) -> str:
 
 def _names(claim: Claim) -> list[str]:
     criterion = claim.criterion
-    return list(criterion.published) if isinstance(criterion, Equals) else getattr(criterion, "names", [SINGLE])
+    return list(getattr(criterion, "published", None) or getattr(criterion, "names", [SINGLE]))
 
 
 def _number(value: float | None, tolerance: float) -> str:

@@ -60,7 +60,12 @@ def record(name: str, value: Any) -> None:
 
 
 def record_claim(
-    claim: str, value: float | Mapping[str, float], *, null: Sequence[float] | np.ndarray | None = None
+    claim: str,
+    value: float | Mapping[str, float],
+    *,
+    null: Sequence[float] | np.ndarray | None = None,
+    draws: Mapping[str, Sequence[float]] | None = None,
+    twins: float | Mapping[str, float] | None = None,
 ) -> None:
     """Keep what was measured about a published claim; the scorecard makes a verdict of it.
 
@@ -71,7 +76,11 @@ def record_claim(
     value : float, or mapping of str to float
         What was measured. With a criterion that names several quantities, all of them by name.
     null : sequence of float, optional
-        The same quantity under a null model, one value a draw.
+        The same quantity under a null model, one value per draw.
+    draws : mapping of str to sequence of float, optional
+        Single values of each quantity, where it is a mean over random draws.
+    twins : float, or mapping of str to float, optional
+        The same for untrained models; the scorecard says whether they meet the criterion, too.
 
     Raises
     ------
@@ -80,6 +89,17 @@ def record_claim(
     ValueError
         When this run has recorded evidence on the claim already, or for an empty mapping.
     """
+    evidence: dict[str, Any] = {"value": _numbers(claim, value)}
+    evidence["null"] = None if null is None else _floats(null)
+    if draws is not None:
+        evidence["draws"] = {name: _floats(values) for name, values in draws.items()}
+    if twins is not None:
+        evidence["twins"] = _numbers(claim, twins)
+    _keep(CLAIM_PREFIX + claim, evidence)
+    _show(CLAIM_PREFIX + claim, json.dumps(_finite(evidence), allow_nan=False))
+
+
+def _numbers(claim: str, value: float | Mapping[str, float]) -> Any:
     plain = _plain(dict(value) if isinstance(value, Mapping) else value)
     if plain == {}:
         msg = f"evidence on '{claim}' names no quantity; record at least one, or nothing at all."
@@ -88,10 +108,11 @@ def record_claim(
         if isinstance(number, bool) or not isinstance(number, int | float):
             msg = f"evidence on '{claim}' must be a number, or a mapping of names to numbers; got {number!r}."
             raise TypeError(msg)
-    draws = None if null is None else np.asarray(null, dtype=float).ravel().tolist()
-    evidence = {"value": plain, "null": draws}
-    _keep(CLAIM_PREFIX + claim, evidence)
-    _show(CLAIM_PREFIX + claim, json.dumps(_finite(evidence), allow_nan=False))
+    return plain
+
+
+def _floats(values: Sequence[float] | np.ndarray) -> list[float]:
+    return np.asarray(values, dtype=float).ravel().tolist()
 
 
 def record_table(name: str, table: pd.DataFrame) -> None:

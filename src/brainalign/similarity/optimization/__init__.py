@@ -13,6 +13,7 @@ from brainalign.similarity.optimization.objectives import ANGULAR, Objective, li
 from brainalign.similarity.optimization.perturbation import (
     drop_component,
     dropped_component_scores,
+    loss_exponent,
     replace_component,
     replaced_component_scores,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "dropped_component_scores",
     "linear_nonlinear_responses",
     "list_objectives",
+    "loss_exponent",
     "measure_all",
     "merge_low_rank",
     "needed_scores",

@@ -5,14 +5,21 @@ Arrays are torch tensors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from brainalign.arrays import center_columns, check_representation
 
-__all__ = ["drop_component", "dropped_component_scores", "replace_component", "replaced_component_scores"]
+__all__ = [
+    "drop_component",
+    "dropped_component_scores",
+    "loss_exponent",
+    "replace_component",
+    "replaced_component_scores",
+]
 
 
 def replaced_component_scores(variances: Tensor) -> Mapping[str, Tensor]:
@@ -53,6 +60,40 @@ def replaced_component_scores(variances: Tensor) -> Mapping[str, Tensor]:
         "normalized_bures_similarity": 1 - plain,
         "linear_predictivity": 1 - plain,
     }
+
+
+def loss_exponent(shares: Iterable[float], losses: Iterable[float]) -> float:
+    """Power of a component's share of the variance with which a score falls when the component is lost.
+
+    Parameters
+    ----------
+    shares : iterable of float
+        Shares of the variance of single components, above 0. For a power law they must be small.
+    losses : iterable of float
+        What the score of the representation without each component lacks of 1, above 0.
+
+    Returns
+    -------
+    float
+        Slope of the logarithm of the loss over that of the share, by least squares. For replaced components 2 for
+        linear CKA, 1 for angular CKA and normalized Bures similarity, 1/2 for angular Procrustes: an angle is the root
+        of what its cosine lacks of 1.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two components, or values that are not above 0.
+
+    Examples
+    --------
+    >>> round(loss_exponent([0.1, 0.01], [0.04, 0.0004]), 6)
+    2.0
+    """
+    x, y = np.asarray(list(shares), dtype=float), np.asarray(list(losses), dtype=float)
+    if len(x) < 2 or x.shape != y.shape or not (x > 0).all() or not (y > 0).all():
+        msg = f"loss_exponent needs two or more shares and as many losses, all above 0; got {x} and {y}."
+        raise ValueError(msg)
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
 def dropped_component_scores(variances: Tensor) -> Mapping[str, Tensor]:
