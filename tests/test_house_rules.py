@@ -7,6 +7,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import grimp
+import networkx as nx
 import pytest
 import yaml
 
@@ -29,6 +31,16 @@ def tracked_files() -> list[Path]:
 def test_linters_are_content(command):
     done = run(BIN / command[0], *command[1:])
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_module_leads_back_to_itself():
+    """Imports inside functions count, and those through a package's `__init__.py`, which the linter passes over."""
+    graph = grimp.build_graph("brainalign", cache_dir=None)
+    graph.remove_import(importer="brainalign", imported="brainalign.runs.api")  # for type checkers only
+    edges = [(module, other) for module in graph.modules for other in graph.find_modules_directly_imported_by(module)]
+    assert len(edges) > 1000
+    circles = [sorted(found) for found in nx.strongly_connected_components(nx.DiGraph(edges)) if len(found) > 1]
+    assert circles == []
 
 
 def test_installed_versions_are_the_locked_ones():

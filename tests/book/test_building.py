@@ -20,11 +20,11 @@ from brainalign.book.building import (
 from brainalign.book.pages import page_record
 from brainalign.catalogue.entries import MissingDataError
 from brainalign.catalogue.locations import project_root
-from brainalign.runs.errors import BookError, ChapterFailedError
+from brainalign.runs.errors import BookError
 from brainalign.runs.execution import run_chapter
 from brainalign.runs.progress import chapter_progress
 from brainalign.runs.registry import CHAPTERS
-from brainalign.runs.store import Run
+from brainalign.runs.store import ChapterFailedError, Run
 from tests.runs.tiny import TINY, manifest
 
 SOUND = "<html><body><article><h1>Tiny</h1></article></body></html>"

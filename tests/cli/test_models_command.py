@@ -9,7 +9,7 @@ import pytest
 
 from brainalign.catalogue.entries import MissingDataError
 from brainalign.cli.console import readable_bytes, readable_count
-from brainalign.models.checkpoints import Fetched
+from brainalign.models.fetching import Fetched
 from brainalign.models.registry import get_model, models
 
 
@@ -114,7 +114,7 @@ def test_fetch_reports_what_travelled(brainalign, monkeypatch):
         asked.append((str(reference), full))
         return Fetched(str(reference), 3_690_240, 22_869_664)
 
-    monkeypatch.setattr("brainalign.models.checkpoints.fetch", fetch)
+    monkeypatch.setattr("brainalign.models.fetching.fetch", fetch)
     answer = brainalign("models", "fetch", "deit-tiny", "--full")
     assert (answer.code, answer.err) == (0, "")
     assert answer.lines == ["timm:deit_tiny_patch16_224.fb_in1k: 3.69 MB of 22.9 MB fetched."]
@@ -139,7 +139,7 @@ def test_what_cannot_be_fetched_ends_with_code_1(brainalign, monkeypatch):
     def fetch(reference, *, full):
         raise MissingDataError(f"{reference}: there is no network.")
 
-    monkeypatch.setattr("brainalign.models.checkpoints.fetch", fetch)
+    monkeypatch.setattr("brainalign.models.fetching.fetch", fetch)
     answer = brainalign("models", "fetch", "deit-tiny")
     assert (answer.code, answer.out) == (1, "")
     assert answer.err == "brainalign: timm:deit_tiny_patch16_224.fb_in1k: there is no network.\n"
@@ -188,7 +188,7 @@ def test_a_fetch_that_is_stopped_says_how_to_go_on(brainalign, small_hub, monkey
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("brainalign.models.checkpoints.fetch", stop)
+    monkeypatch.setattr("brainalign.models.fetching.fetch", stop)
     answer = brainalign("models", "fetch", "hf:tiny/bert", "hf:tiny/other")
     assert answer.code == 130
     assert answer.err == "brainalign: stopped. What was fetched is kept; the same command continues.\n"

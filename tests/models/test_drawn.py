@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 from brainalign.catalogue.references import parse_reference
 from brainalign.models import spatial_attention
 from brainalign.models.attention_shapes import STAND_IN_SHAPES, attention_shape, read_shape
-from brainalign.models.checkpoints import open_checkpoint
 from brainalign.models.drawn import draw_weights, drawn_attention, head_counts, n_nodes
+from brainalign.models.opening import open_checkpoint
 from brainalign.topology import head_metrics
 from tests.models.families import FAMILIES, save
 

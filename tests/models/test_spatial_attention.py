@@ -13,8 +13,9 @@ from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel, Roberta
 from brainalign.catalogue.entries import locate
 from brainalign.datasets import MissingDataError
 from brainalign.models import SpatialAttention, read_spatial_attention, spatial_attention
-from brainalign.models.checkpoints import TensorPart, open_checkpoint
+from brainalign.models.checkpoints import TensorPart
 from brainalign.models.layouts import parts_needed, topology_bytes
+from brainalign.models.opening import open_checkpoint
 from brainalign.topology.graphs import attention_graph, attention_logits
 from tests.models.families import FAMILIES, TEXT, build
 

@@ -13,9 +13,10 @@ import pytest
 
 import brainalign
 from brainalign.runs import api, execution, registry
-from brainalign.runs.errors import ChapterFailedError, UsageError
+from brainalign.runs.errors import UsageError
 from brainalign.runs.registry import CHAPTERS
 from brainalign.runs.sources import imported_modules
+from brainalign.runs.store import ChapterFailedError
 from tests.runs.tiny import TINY
 
 OPTIONS = {"profile", "force", "cell_timeout", "run_timeout", "store", "chapter"}

@@ -17,10 +17,11 @@ import pytest
 
 from brainalign.catalogue.files import USE_LOG, MissingDataError
 from brainalign.runs import engine, execution
-from brainalign.runs.errors import ChapterFailedError, UsageError
+from brainalign.runs.errors import UsageError
 from brainalign.runs.execution import repeat_command, run_chapter
 from brainalign.runs.recording import RUN_FOLDER
 from brainalign.runs.stages import STAGE_LOG
+from brainalign.runs.store import ChapterFailedError
 from tests.runs.tiny import BEHAVIOUR, USER, TinyParameters
 
 AWKWARD = 'it\'s a "test" {n} {{ n }} {% raw %} $HOME `n`\n\ttwo lines \\ \\n ünïcödé Ω 🧠 = <b> # --n 5'

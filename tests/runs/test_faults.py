@@ -17,9 +17,10 @@ from papermill.engines import NotebookExecutionManager
 from papermill.translators import translate_parameters
 
 from brainalign.runs import engine, execution
-from brainalign.runs.errors import ChapterFailedError, StoreError, StoreWarning
+from brainalign.runs.errors import StoreError, StoreWarning
 from brainalign.runs.execution import run_chapter
 from brainalign.runs.manifest import checksum_of
+from brainalign.runs.store import ChapterFailedError
 from tests.runs.tiny import BEHAVIOUR, manifest, put
 
 

@@ -12,8 +12,10 @@ from pydantic import Field
 from brainalign.catalogue.entries import ChecksumError, MissingDataError, catalogue, files_of
 from brainalign.catalogue.files import USE_LOG
 from brainalign.models import spatial_attention
-from brainalign.models.checkpoints import TensorPart, fetch, open_checkpoint
+from brainalign.models.checkpoints import TensorPart
+from brainalign.models.fetching import fetch
 from brainalign.models.loading import load_model
+from brainalign.models.opening import open_checkpoint
 from brainalign.models.position_sources import STAND_INS
 from brainalign.runs import execution
 from brainalign.runs.chapter import Chapter

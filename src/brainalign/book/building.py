@@ -20,10 +20,10 @@ from brainalign.book.pages import RECORD, assemble_page, page_record
 from brainalign.catalogue.entries import MissingDataError
 from brainalign.catalogue.locations import project_root
 from brainalign.runs.chapter import Chapter
-from brainalign.runs.errors import BookError, ChapterFailedError
+from brainalign.runs.errors import BookError
 from brainalign.runs.execution import run_chapter
 from brainalign.runs.progress import ChapterProgress
-from brainalign.runs.store import Run, RunStore
+from brainalign.runs.store import ChapterFailedError, Run, RunStore
 
 BUILD = "_build"
 

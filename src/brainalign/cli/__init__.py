@@ -22,12 +22,12 @@ from brainalign.cli.models import models_app
 from brainalign.cli.parameter_values import ParameterValues, join_pairs, split_pairs
 from brainalign.cli.sweeps import register_sweeps
 from brainalign.cli.zoo import zoo_app
-from brainalign.runs.errors import BookError, ChapterFailedError, StoreError, StoreWarning, UsageError
+from brainalign.runs.errors import BookError, StoreError, StoreWarning, UsageError
 from brainalign.runs.manifest import hardware_line
 from brainalign.runs.parameters import DEFAULT_PROFILE
 from brainalign.runs.progress import chapter_progress
 from brainalign.runs.registry import CHAPTERS, get_chapter
-from brainalign.runs.store import Run, RunStore
+from brainalign.runs.store import ChapterFailedError, Run, RunStore
 
 if TYPE_CHECKING:
     from rich.console import Console

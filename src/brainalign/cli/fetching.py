@@ -20,7 +20,7 @@ from brainalign.cli.console import open_console, readable_bytes
 from brainalign.runs.errors import UsageError
 
 if TYPE_CHECKING:
-    from brainalign.models.checkpoints import Fetched
+    from brainalign.models.fetching import Fetched
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def told(reference: Reference, fetched: Fetched) -> str:
 
 
 def _fetch_each(references: Sequence[Reference], console: Console, *, full: bool) -> dict[str, str]:
-    from brainalign.models.checkpoints import fetch  # imports torch
+    from brainalign.models.fetching import fetch  # imports torch
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     failures = {}

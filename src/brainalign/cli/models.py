@@ -90,7 +90,7 @@ def fetch(
     goes on after a stop.
     """
     from brainalign.cli.fetching import fetch_all, show_sizes, told
-    from brainalign.models.checkpoints import fetch as fetch_weights
+    from brainalign.models.fetching import fetch as fetch_weights
 
     chosen = _chosen(models or [], {"study": study, "group": group, "family": family})
     if dry_run:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from brainalign.catalogue.references import Reference, parse_reference
-from brainalign.models.checkpoints import TensorPart, open_checkpoint
+from brainalign.models.checkpoints import TensorPart, open_stored
 from brainalign.models.checkpoints.local import own_path
 from brainalign.models.checkpoints.whole import BESIDE, whole_model
 
@@ -198,7 +198,7 @@ def _of_meter(reference: Reference, module: nn.Module) -> LoadedModel:
 
 
 def _all_tensors(reference: Reference) -> dict[str, Tensor]:
-    checkpoint = open_checkpoint(reference)
+    checkpoint = open_stored(reference)
     return {part.name: tensor for part, tensor in checkpoint.read(map(TensorPart, checkpoint.names())).items()}
 
 
@@ -209,7 +209,7 @@ def _load_zoo(reference: Reference) -> LoadedModel:
 
 
 def _load_file(reference: Reference) -> LoadedModel:
-    checkpoint = open_checkpoint(Reference("file", reference.name))  # says what is wrong with the folder or the file
+    checkpoint = open_stored(Reference("file", reference.name))  # says what is wrong with the folder or the file
     path = own_path(reference)
     folder = path if path.is_dir() else path.parent
     # BridgeTower of transformers has tensors of the same names, and a config.json that says what it is.

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from brainalign.catalogue.references import Reference, parse_reference
-from brainalign.models.checkpoints import Checkpoint, TensorPart, open_checkpoint
+from brainalign.models.checkpoints import Checkpoint, TensorPart
 from brainalign.models.layouts import Layout, Plan, choose_layout, norm_epsilon, plan_reading, present, readable
+from brainalign.models.opening import open_checkpoint
 from brainalign.models.positions import apply_norm, grid_of, interpolate_width, resample_grid, rescale_to_weights
 from brainalign.models.relative_bias import relative_position_bias, window_of
 from brainalign.models.rotary import is_rotary, rotary_kernel, rotation_of

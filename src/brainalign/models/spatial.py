@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from brainalign.catalogue.references import Reference, parse_reference
-from brainalign.models.checkpoints import Checkpoint, open_checkpoint
+from brainalign.models.checkpoints import Checkpoint
 from brainalign.models.layouts import Plan, choose_layout, count_heads, plan_reading, split_heads
+from brainalign.models.opening import open_checkpoint
 from brainalign.models.position_sources import FINDERS, PositionKind, Reading, Tensors, at_least_float32
 
 Array = NDArray[np.floating]
@@ -210,7 +211,7 @@ def spatial_attention(
         Unknown model, architecture or choice, a tower that is not named, positions that the model has not, or tensors
         that do not fit; the text says what exists.
     MissingDataError, ChecksumError
-        See `brainalign.models.checkpoints.open_checkpoint`.
+        See `brainalign.models.opening.open_checkpoint`.
 
     Notes
     -----

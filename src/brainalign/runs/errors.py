@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from brainalign.runs.store import Run
 
 
 class UsageError(ValueError):
@@ -50,18 +46,3 @@ class StoreError(RuntimeError):
 
 class StoreWarning(UserWarning):
     """Something in a store was passed over; the text says what and why."""
-
-
-class ChapterFailedError(RuntimeError):
-    """A chapter raised.
-
-    Parameters
-    ----------
-    run : Run
-        The failed run; its manifest holds the error.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        error = run.manifest.error or {}
-        super().__init__(f"{run.manifest.chapter} failed: {error.get('kind')}: {error.get('text')}")

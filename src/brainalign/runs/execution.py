@@ -20,13 +20,12 @@ from brainalign.catalogue.files import USE_LOG, DataFile, sha256_of
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.declared import ABSENT, Declared, declared_references, look_up
 from brainalign.runs.engine import CellWatch, OnCell, PeakMemory, execute_notebook, kernel_environment
-from brainalign.runs.errors import ChapterFailedError
 from brainalign.runs.keys import RunKey, compute_key
 from brainalign.runs.manifest import Manifest, hardware, now, scrub, software_versions, source_commit
 from brainalign.runs.parameters import DEFAULT_PROFILE, ChapterParameters
 from brainalign.runs.recording import RUN_FOLDER
 from brainalign.runs.stages import RECOMPUTE, STAGE_LOG
-from brainalign.runs.store import NOTEBOOK, Run, RunStore
+from brainalign.runs.store import NOTEBOOK, ChapterFailedError, Run, RunStore
 
 DEVICE_LOG = "BRAINALIGN_DEVICE_LOG"
 """The name that `brainalign.devices` has for it; typed again, because importing that module imports torch."""

@@ -58,6 +58,21 @@ class Run:
         return nbformat.read(self.folder / NOTEBOOK, as_version=4)
 
 
+class ChapterFailedError(RuntimeError):
+    """A chapter raised.
+
+    Parameters
+    ----------
+    run : Run
+        The failed run; its manifest holds the error.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        error = run.manifest.error or {}
+        super().__init__(f"{run.manifest.chapter} failed: {error.get('kind')}: {error.get('text')}")
+
+
 class RunStore:
     """Runs below one folder: ``CHAPTER/RUN/{notebook.ipynb, manifest.json, results.json, tables}``.
 

@@ -11,8 +11,10 @@ from numpy.testing import assert_array_less, assert_equal
 from safetensors.torch import load_file
 
 from brainalign.datasets import ChecksumError, MissingDataError
-from brainalign.models.checkpoints import TensorPart, fetch, open_checkpoint, web
+from brainalign.models.checkpoints import TensorPart, web
 from brainalign.models.checkpoints.repositories import METER_RELEASES
+from brainalign.models.fetching import fetch
+from brainalign.models.opening import open_checkpoint
 from brainalign.models.spatial import spatial_attention
 from tests.models.checkpoints.conftest import WIDTH, parts_of
 from tests.models.loopback import COMMIT, sha256

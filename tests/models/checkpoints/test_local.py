@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from brainalign.catalogue.files import USE_LOG
 from brainalign.datasets import ChecksumError, MissingDataError
-from brainalign.models.checkpoints import TensorPart, open_checkpoint
+from brainalign.models.checkpoints import TensorPart
+from brainalign.models.opening import open_checkpoint
 
 POSITIONS = "embeddings.position_embeddings.weight"
 

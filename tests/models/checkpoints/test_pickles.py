@@ -11,7 +11,8 @@ import torch
 from numpy.testing import assert_array_less, assert_equal
 
 from brainalign.datasets import ChecksumError
-from brainalign.models.checkpoints import TensorPart, open_checkpoint
+from brainalign.models.checkpoints import TensorPart
+from brainalign.models.opening import open_checkpoint
 
 
 class Payload:

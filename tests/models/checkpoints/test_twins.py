@@ -6,7 +6,8 @@ import pytest
 import torch
 from numpy.testing import assert_equal
 
-from brainalign.models.checkpoints import TensorPart, open_checkpoint
+from brainalign.models.checkpoints import TensorPart
+from brainalign.models.opening import open_checkpoint
 from brainalign.models.spatial import spatial_attention
 
 

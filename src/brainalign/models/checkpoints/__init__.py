@@ -1,7 +1,6 @@
-"""Checkpoints, read tensor by tensor: from folders, and from hubs by ranges of bytes."""
+"""Files of weights, wherever they lie: single tensors by name, without a model that could be run."""
 
 from brainalign.models.checkpoints.checkpoint import Checkpoint, TensorPart
-from brainalign.models.checkpoints.fetching import Fetched, fetch
-from brainalign.models.checkpoints.opening import open_checkpoint
+from brainalign.models.checkpoints.stored import open_stored
 
-__all__ = ["Checkpoint", "Fetched", "TensorPart", "fetch", "open_checkpoint"]
+__all__ = ["Checkpoint", "TensorPart", "open_stored"]

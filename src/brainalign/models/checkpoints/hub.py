@@ -13,7 +13,7 @@ from huggingface_hub import get_token
 
 from brainalign.catalogue.files import ChecksumError, MissingDataError, is_use_noted, note_use
 from brainalign.catalogue.kept_models import Note, find_kept, folder_for, not_fetched
-from brainalign.catalogue.references import Reference
+from brainalign.catalogue.references import Reference, rows_of
 from brainalign.models.checkpoints.cached import open_cached
 from brainalign.models.checkpoints.kept import KeptTensors, keep_note, new_note
 from brainalign.models.checkpoints.local import open_tensors
@@ -23,7 +23,6 @@ from brainalign.models.checkpoints.remote_safetensors import RemoteSafetensors
 from brainalign.models.checkpoints.repositories import Repository, repository_of
 from brainalign.models.checkpoints.tensor_files import Shards, StoredCheckpoint, TensorFile
 from brainalign.models.checkpoints.web import GatedError, NoSuchFileError, UnreachableError, get_small
-from brainalign.models.registry import find_entries
 
 
 def open_hub(reference: Reference, *, full_download: bool = False) -> StoredCheckpoint:
@@ -190,7 +189,7 @@ def explain_refusals(
     advice : str
         What to do about a server that cannot be reached.
     size : int, optional
-        Bytes of the file; without it what the registry knows.
+        Bytes of the file; without it what the list of models knows.
 
     Raises
     ------
@@ -230,7 +229,7 @@ def refuse_in_runs() -> None:
 
 
 def _registered_size(reference: Reference) -> int | None:
-    return next((entry.full_bytes for entry in find_entries(reference)), None)
+    return next((int(row["full_bytes"]) for row in rows_of(reference) if row["full_bytes"]), None)
 
 
 def _legacy(model: str, source: RemoteBytes) -> LegacyPickleError:

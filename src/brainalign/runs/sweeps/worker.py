@@ -16,11 +16,11 @@ from brainalign.catalogue.entries import ChecksumError, MissingDataError
 from brainalign.catalogue.home import use_data_home
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.engine import CellWatch, kernel_environment
-from brainalign.runs.errors import ChapterFailedError, StoreError, StoreWarning, UsageError
+from brainalign.runs.errors import StoreError, StoreWarning, UsageError
 from brainalign.runs.execution import AskedRun, execute_run
 from brainalign.runs.keys import compute_key
 from brainalign.runs.manifest import scrub
-from brainalign.runs.store import RunStore
+from brainalign.runs.store import ChapterFailedError, RunStore
 from brainalign.runs.sweeps.record import FOLDER
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")

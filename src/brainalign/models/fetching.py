@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from brainalign.catalogue.kept_models import HUBS, WHOLE, find_kept
 from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.checkpoints.cached import cached_weights
 from brainalign.models.checkpoints.checkpoint import TensorPart
 from brainalign.models.checkpoints.kept import keep_fetched
-from brainalign.models.checkpoints.opening import open_checkpoint
 from brainalign.models.checkpoints.repositories import repository_of
+from brainalign.models.checkpoints.tensor_files import StoredCheckpoint
 from brainalign.models.checkpoints.whole import whole_model
-
-if TYPE_CHECKING:
-    from brainalign.models.checkpoints.tensor_files import StoredCheckpoint
-    from brainalign.models.layouts import Layout
+from brainalign.models.layouts import Layout, choose_layout, find_layouts, parts_needed, plan_reading
+from brainalign.models.opening import open_checkpoint
+from brainalign.models.position_sources import STAND_INS
+from brainalign.models.rotary import is_rotary
 
 POSITIONS_KEPT = 512
 """Rows of a text's table of positions that are kept: as many as any chapter takes, and more than the study's 50."""
@@ -62,7 +61,7 @@ def fetch(reference: str | Reference, *, full: bool = False) -> Fetched:
     Raises
     ------
     ValueError, MissingDataError, ChecksumError
-        See `brainalign.models.checkpoints.open_checkpoint`.
+        See `brainalign.models.opening.open_checkpoint`.
     """
     parsed = parse_reference(reference)
     from_hub = parsed.hub in HUBS and not parsed.random
@@ -79,8 +78,6 @@ def fetch(reference: str | Reference, *, full: bool = False) -> Fetched:
 
 
 def _layouts(checkpoint: StoredCheckpoint, tower: str | None, *, may_lack: bool) -> list[Layout]:
-    from brainalign.models.layouts import choose_layout, find_layouts  # those import this package themselves
-
     try:
         return [choose_layout(checkpoint, tower)] if tower else list(find_layouts(checkpoint).values())
     except ValueError:
@@ -90,17 +87,12 @@ def _layouts(checkpoint: StoredCheckpoint, tower: str | None, *, may_lack: bool)
 
 
 def _parts(checkpoint: StoredCheckpoint, layout: Layout, *, all_of_them: bool) -> list[TensorPart]:
-    from brainalign.models.layouts import parts_needed, plan_reading
-
     if not all_of_them:
         return parts_needed(checkpoint, layout.tower)
     return plan_reading(checkpoint, layout, max_positions=POSITIONS_KEPT, with_norms=True).parts
 
 
 def _lenders(checkpoint: StoredCheckpoint, layouts: list[Layout]) -> list[str]:
-    from brainalign.models.position_sources import STAND_INS
-    from brainalign.models.rotary import is_rotary
-
     rotary = {layout.modality for layout in layouts if is_rotary(layout, checkpoint.config)}
     return [STAND_INS[modality] for modality in sorted(rotary)]
 

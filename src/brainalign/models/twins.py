@@ -13,6 +13,7 @@ from brainalign.catalogue.references import Reference
 from brainalign.models.checkpoints.checkpoint import TensorPart
 from brainalign.models.checkpoints.local import open_local
 from brainalign.models.checkpoints.tensor_files import StoredCheckpoint
+from brainalign.models.loading import load_model
 
 
 class TensorsInMemory:
@@ -46,8 +47,6 @@ class TensorsInMemory:
 
 def open_twin(reference: Reference) -> StoredCheckpoint:
     """Build the untrained twin of a model in memory; see `brainalign.models.loading.load_model`, seed 0."""
-    from brainalign.models.loading import load_model  # loading reads checkpoints itself
-
     loaded = load_model(reference)
     tensors = loaded.module.state_dict()
     if loaded.kind == "transformers":

@@ -1,14 +1,11 @@
-"""Open the checkpoint that a reference names, wherever it lies."""
+"""Open the checkpoint that a reference names: its files, wherever they lie, or its untrained twin."""
 
 from __future__ import annotations
 
 from brainalign.catalogue.references import Reference, parse_reference
-from brainalign.models.checkpoints.hub import open_hub
-from brainalign.models.checkpoints.local import open_local
+from brainalign.models.checkpoints.stored import open_stored
 from brainalign.models.checkpoints.tensor_files import StoredCheckpoint
-from brainalign.models.checkpoints.twins import open_twin
-
-_ON_THIS_MACHINE = ("package", "zoo", "file")
+from brainalign.models.twins import open_twin
 
 
 def open_checkpoint(reference: str | Reference, *, full_download: bool = False) -> StoredCheckpoint:
@@ -42,6 +39,4 @@ def open_checkpoint(reference: str | Reference, *, full_download: bool = False) 
     parsed = parse_reference(reference)
     if parsed.random:
         return open_twin(parsed)
-    if parsed.hub in _ON_THIS_MACHINE:
-        return open_local(parsed)
-    return open_hub(parsed, full_download=full_download)
+    return open_stored(parsed, full_download=full_download)
