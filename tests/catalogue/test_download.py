@@ -326,7 +326,7 @@ def test_a_refusal_is_final(toy, server, status, words):
 def test_a_server_that_is_not_there(toy, server):
     toy(url="http://127.0.0.1:9/data")
     with pytest.raises(
-        DownloadError, match=r"the server cannot be reached \(ConnectionError\); 0 of 300000 bytes are here"
+        DownloadError, match=r"the server cannot be reached \(ConnectError\); 0 of 300000 bytes are here"
     ):
         fetch("toy", patience=SHORT)
 

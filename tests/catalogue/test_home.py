@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from numpy.testing import assert_equal
 
-from brainalign.catalogue.home import OFFLINE, data_home, is_offline, use_data_home
+from brainalign.catalogue.home import HUB_OFFLINE, OFFLINE, data_home, is_offline, use_data_home
 
 VARIABLES = ("BRAINALIGN_HOME", "XDG_DATA_HOME", OFFLINE)
 OF_LIBRARIES = ("NILEARN_DATA", "NILEARN_SHARED_DATA", "HF_HOME", "HF_HUB_CACHE", "HF_XET_CACHE", "HF_HUB_OFFLINE")
@@ -64,9 +64,21 @@ def test_what_the_user_has_set_is_left_alone(monkeypatch, tmp_path, name, left_a
 
 
 @pytest.mark.parametrize(
-    ("value", "offline"), [("1", True), ("yes", True), ("0", False), ("false", False), ("", False)]
+    ("value", "offline"),
+    [("1", True), ("yes", True), ("ON", True), ("0", False), ("false", False), ("off", False), ("", False)],
 )
 def test_offline_reaches_the_hub(monkeypatch, value, offline):
     monkeypatch.setenv(OFFLINE, value)
     assert is_offline() is offline
     assert_equal(set_by_us().get("HF_HUB_OFFLINE"), "1" if offline else None)
+
+
+def test_what_forbids_the_hubs_leaves_other_servers_alone(monkeypatch):
+    monkeypatch.delenv(OFFLINE, raising=False)
+    monkeypatch.setenv(HUB_OFFLINE, "1")
+    assert is_offline(hub=True) is True
+    assert is_offline() is False
+    monkeypatch.setenv(HUB_OFFLINE, "0")
+    assert is_offline(hub=True) is False
+    monkeypatch.setenv(OFFLINE, "1")
+    assert is_offline(hub=True) is True

@@ -16,8 +16,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from transformers import ViTConfig, ViTImageProcessor, ViTModel
 
+from brainalign.catalogue import web
 from brainalign.datasets import MissingDataError
-from brainalign.models.checkpoints import web
 from brainalign.models.loading import load_model
 from brainalign.models.meter import Meter, MeterConfig
 from tests.models.loopback import COMMIT, serve

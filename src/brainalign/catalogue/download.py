@@ -12,9 +12,7 @@ from pathlib import Path
 from threading import Event
 from urllib.parse import quote
 
-import pooch
-import requests
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+import httpx2
 
 from brainalign.catalogue.entries import (
     MIRROR,
@@ -32,16 +30,12 @@ from brainalign.catalogue.entries import (
     sha256_of,
 )
 from brainalign.catalogue.home import OFFLINE, is_offline
+from brainalign.catalogue.web import client
 
 OnProgress = Callable[[str, int], None]
 """Called with a file's path and the number of its bytes that are here, from several threads."""
 
-_CHUNK = 1 << 16
 _WORTH_ANOTHER_TRY = {408, 425, 429, 500, 502, 503, 504}
-_CUT_OFF = (requests.ConnectionError, requests.Timeout, HTTPError)  # the last from the body, which urllib3 reads
-
-# pooch announces every file on the terminal, across whatever progress the caller shows.
-pooch.get_logger().setLevel("WARNING")
 
 
 class DownloadError(MissingDataError):
@@ -169,8 +163,8 @@ def _download_all(order: _Order, files: list[CatalogueFile], parallel: int) -> N
         for file in files:
             order.part(file).parent.mkdir(parents=True, exist_ok=True)
         _check_room(order, files)
-        with requests.Session() as session, ThreadPoolExecutor(parallel) as threads:
-            jobs = [threads.submit(_download, order, file, session) for file in files]
+        with ThreadPoolExecutor(parallel) as threads:
+            jobs = [threads.submit(_download, order, file) for file in files]
             try:
                 done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
             finally:  # on an error, and on Ctrl-C: the others end after their current chunk
@@ -197,26 +191,19 @@ def _check_room(order: _Order, files: list[CatalogueFile]) -> None:
         raise DownloadError(msg)
 
 
-def _download(order: _Order, file: CatalogueFile, session: requests.Session) -> None:
+def _download(order: _Order, file: CatalogueFile) -> None:
     url = _url_of(order.record.url, file.path)
     part = order.part(file)
-    _complete(order, file, url, session)
+    _complete(order, file, url)
     part.touch()  # an empty file has received nothing
-
-    def hand_over(_url: str, output: str, _pooch: pooch.Pooch) -> None:
-        os.replace(part, output)
-
-    shelf = pooch.create(
-        path=order.folder, base_url="", registry={file.path: f"sha256:{file.sha256}"}, urls={file.path: url}
-    )
-    try:
-        shelf.fetch(file.path, downloader=hand_over)  # verifies the checksum, then gives the file its name
-    except ValueError as error:
+    if sha256_of(part) != file.sha256:
+        part.unlink()
         msg = (
             f"{order.name}: what {url} sends is not {file.path}: its sha256 is not {file.sha256[:12]}... "
             f"It was removed. {_other_source()}"
         )
-        raise ChecksumError(msg) from error
+        raise ChecksumError(msg)
+    os.replace(part, order.folder / file.path)
 
 
 def _url_of(url: str, path: str) -> str:
@@ -235,7 +222,7 @@ def _other_source() -> str:
     return f"Try again later, or let {MIRROR} name a mirror."
 
 
-def _complete(order: _Order, file: CatalogueFile, url: str, session: requests.Session) -> None:
+def _complete(order: _Order, file: CatalogueFile, url: str) -> None:
     """Let the part grow to its full length, however often the connection ends before."""
     part, patience = order.part(file), order.patience
     longest, in_vain, reason = _length(part), 0, "it was interrupted"
@@ -243,11 +230,11 @@ def _complete(order: _Order, file: CatalogueFile, url: str, session: requests.Se
         if in_vain:
             order.stop.wait(patience.pause * in_vain)
         try:
-            reason = _receive(order, file, url, session)
-        except _CUT_OFF as error:
-            reason = _in_words(error, patience)
-        except requests.RequestException as error:
+            reason = _receive(order, file, url)
+        except (httpx2.UnsupportedProtocol, httpx2.TooManyRedirects, httpx2.DecodingError, httpx2.InvalidURL) as error:
             raise order.refuse(file, f"{url} cannot be asked ({error})", _other_source()) from error
+        except httpx2.TransportError as error:
+            reason = _in_words(error, patience)
         if reason is None:
             return
         in_vain = 0 if _length(part) > longest else in_vain + 1
@@ -258,19 +245,16 @@ def _complete(order: _Order, file: CatalogueFile, url: str, session: requests.Se
     raise order.refuse(file, f"{reason}; {got}", f"Continue with: brainalign data get {order.name}")
 
 
-def _receive(order: _Order, file: CatalogueFile, url: str, session: requests.Session) -> str | None:
+def _receive(order: _Order, file: CatalogueFile, url: str) -> str | None:
     """Ask for what the part lacks and append it; returns why it is not complete, or None when it is."""
     part = order.part(file)
     if _length(part) > file.bytes:
         part.unlink()
     if _length(part) == file.bytes:
         return None
-    # Without compression on the way: lengths and ranges then count the bytes of the file.
-    headers = {"Accept-Encoding": "identity"}
-    if _length(part):
-        headers["Range"] = f"bytes={_length(part)}-"
-    with session.get(url, headers=headers, stream=True, timeout=order.patience.timeout) as answer:
-        status = f"the server answers {answer.status_code} {answer.reason}"
+    headers = {"Range": f"bytes={_length(part)}-"} if _length(part) else {}
+    with client().stream("GET", url, headers=headers, timeout=order.patience.timeout) as answer:
+        status = f"the server answers {answer.status_code} {answer.reason_phrase}"
         if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             part.unlink(missing_ok=True)
             return status
@@ -286,7 +270,7 @@ def _receive(order: _Order, file: CatalogueFile, url: str, session: requests.Ses
     return None if _length(part) == file.bytes else "the connection ended early"
 
 
-def _announced(answer: requests.Response) -> tuple[int, int | None]:
+def _announced(answer: httpx2.Response) -> tuple[int, int | None]:
     """First byte that the answer holds, and the length of the whole file where the answer tells it."""
     if answer.status_code == HTTPStatus.PARTIAL_CONTENT:
         first_to_last, _, total = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
@@ -297,7 +281,7 @@ def _announced(answer: requests.Response) -> tuple[int, int | None]:
     return 0, int(length) if length.isdigit() and is_plain else None
 
 
-def _append(order: _Order, file: CatalogueFile, answer: requests.Response, start: int) -> None:
+def _append(order: _Order, file: CatalogueFile, answer: httpx2.Response, start: int) -> None:
     part = order.part(file)
     # A server that ignores the range, or begins elsewhere, sends what is already here: go back to where it starts.
     done = min(start, _length(part))
@@ -307,8 +291,7 @@ def _append(order: _Order, file: CatalogueFile, answer: requests.Response, start
     with open(part, "r+b" if part.exists() else "wb") as stream:
         stream.truncate(done)
         stream.seek(done)
-        # Not iter_content: it waits until a chunk is full, and loses the bytes before the end of a connection.
-        while chunk := answer.raw.read1(_CHUNK, decode_content=True):
+        for chunk in answer.iter_bytes():  # as they arrive, so that none before the end of a connection is lost
             if order.stop.is_set():
                 return
             done += len(chunk)
@@ -319,7 +302,7 @@ def _append(order: _Order, file: CatalogueFile, answer: requests.Response, start
                 order.on_progress(file.path, done)
     if done > file.bytes:
         part.unlink()
-        raise _wrong_length(order, file, answer.url, f"more than {file.bytes} bytes")
+        raise _wrong_length(order, file, str(answer.url), f"more than {file.bytes} bytes")
 
 
 def _wrong_length(order: _Order, file: CatalogueFile, url: str, sent: str) -> ChecksumError:
@@ -329,9 +312,9 @@ def _wrong_length(order: _Order, file: CatalogueFile, url: str, sent: str) -> Ch
 
 
 def _in_words(error: Exception, patience: Patience) -> str:
-    if isinstance(error, requests.Timeout | ReadTimeoutError):
+    if isinstance(error, httpx2.TimeoutException):
         return f"the server was silent for {patience.timeout:g} s"
-    if isinstance(error, HTTPError):
+    if isinstance(error, httpx2.ReadError | httpx2.RemoteProtocolError):
         return "the connection ended early"
     return f"the server cannot be reached ({type(error).__name__})"
 

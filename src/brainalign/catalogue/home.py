@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 
 OFFLINE = "BRAINALIGN_OFFLINE"
-"""Environment variable that forbids the network when it holds anything but nothing, 0, no or false."""
+"""Environment variable that forbids the network when it holds anything but nothing, 0, no, off or false."""
+
+HUB_OFFLINE = "HF_HUB_OFFLINE"
+"""The variable of the hub's own client, which forbids the hubs of models in the same way."""
 
 
 def data_home() -> Path:
@@ -27,9 +30,10 @@ def data_home() -> Path:
     return Path(base).expanduser().absolute() / "brainalign"
 
 
-def is_offline() -> bool:
-    """Whether the user forbids the use of the network."""
-    return os.environ.get(OFFLINE, "").strip().lower() not in ("", "0", "no", "false")
+def is_offline(*, hub: bool = False) -> bool:
+    """Whether the user forbids the use of the network or, with `hub`, that of the hubs of models."""
+    forbidding = (OFFLINE, HUB_OFFLINE) if hub else (OFFLINE,)
+    return any(os.environ.get(name, "").strip().lower() not in ("", "0", "no", "off", "false") for name in forbidding)
 
 
 def use_data_home() -> None:
@@ -47,4 +51,4 @@ def use_data_home() -> None:
             if not os.environ.get(variable):
                 os.environ[variable] = str(data_home() / "huggingface" / folder)
     if is_offline():
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        os.environ.setdefault(HUB_OFFLINE, "1")

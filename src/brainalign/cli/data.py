@@ -26,7 +26,7 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Name
 @data_app.command("list")
 def list_data() -> None:
     """List the data: name, kind, size, licence, and whether it is here."""
-    from brainalign.catalogue.download import bytes_of  # imports requests, which the other commands do without
+    from brainalign.catalogue.download import bytes_of  # imports httpx2, which the other commands do without
 
     table = Table("name", "kind", box=None, pad_edge=False)
     table.add_column("size", justify="right")

@@ -10,8 +10,9 @@ import torch
 from numpy.testing import assert_array_less, assert_equal
 from safetensors.torch import load_file
 
+from brainalign.catalogue import web
 from brainalign.datasets import ChecksumError, MissingDataError
-from brainalign.models.checkpoints import TensorPart, web
+from brainalign.models.checkpoints import TensorPart
 from brainalign.models.checkpoints.repositories import METER_RELEASES
 from brainalign.models.fetching import fetch
 from brainalign.models.opening import open_checkpoint

@@ -14,6 +14,7 @@ from huggingface_hub import get_token
 from brainalign.catalogue.files import ChecksumError, MissingDataError, is_use_noted, note_use
 from brainalign.catalogue.kept_models import Note, find_kept, folder_for, not_fetched
 from brainalign.catalogue.references import Reference, rows_of
+from brainalign.catalogue.web import GatedError, NoSuchFileError, UnreachableError, get_small
 from brainalign.models.checkpoints.cached import open_cached
 from brainalign.models.checkpoints.kept import KeptTensors, keep_note, new_note
 from brainalign.models.checkpoints.local import open_tensors
@@ -22,7 +23,6 @@ from brainalign.models.checkpoints.ranges import RemoteBytes
 from brainalign.models.checkpoints.remote_safetensors import RemoteSafetensors
 from brainalign.models.checkpoints.repositories import Repository, repository_of
 from brainalign.models.checkpoints.tensor_files import Shards, StoredCheckpoint, TensorFile
-from brainalign.models.checkpoints.web import GatedError, NoSuchFileError, UnreachableError, get_small
 
 
 def open_hub(reference: Reference, *, full_download: bool = False) -> StoredCheckpoint:

@@ -14,8 +14,7 @@ from typing import BinaryIO
 import httpx2
 
 from brainalign.catalogue.entries import ChecksumError, sha256_of
-from brainalign.models.checkpoints.sources import map_file
-from brainalign.models.checkpoints.web import (
+from brainalign.catalogue.web import (
     GatedError,
     UnreachableError,
     authorization,
@@ -24,6 +23,7 @@ from brainalign.models.checkpoints.web import (
     first_request,
     reason,
 )
+from brainalign.models.checkpoints.sources import map_file
 
 Span = tuple[int, int]
 """First byte, and the byte after the last."""
@@ -78,7 +78,7 @@ class RemoteBytes:
     Raises
     ------
     UnreachableError, NoSuchFileError, GatedError
-        See `brainalign.models.checkpoints.web`.
+        See `brainalign.catalogue.web`.
     ChecksumError
         The server sent a whole file that is not the one it announced.
     """

@@ -9,11 +9,11 @@ from huggingface_hub import get_token, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
 from brainalign.catalogue.references import Reference
+from brainalign.catalogue.web import NoSuchFileError, UnreachableError, authorization, first_request
 from brainalign.models.checkpoints.cached import cached_file, cached_weights, hub_cache
 from brainalign.models.checkpoints.hub import explain_refusals, kept_for_use, refuse_in_runs
 from brainalign.models.checkpoints.local import read_json
 from brainalign.models.checkpoints.repositories import Repository, hub_endpoint, repository_of
-from brainalign.models.checkpoints.web import NoSuchFileError, UnreachableError, authorization, first_request
 
 BESIDE = (
     "preprocessor_config.json",

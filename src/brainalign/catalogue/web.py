@@ -1,8 +1,7 @@
-"""Requests to hubs: short time limits, no silent retries, and answers of the server put into words."""
+"""Requests to servers: short time limits, no silent retries, and answers put into words."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -11,7 +10,8 @@ from typing import Any
 
 import httpx2
 
-from brainalign.catalogue.entries import MissingDataError
+from brainalign.catalogue.files import MissingDataError
+from brainalign.catalogue.home import HUB_OFFLINE, OFFLINE, is_offline
 
 ANSWER_WITHIN = 8.0
 """Seconds for the answer to a first request, looking up the server's name and trying its addresses included."""
@@ -20,7 +20,6 @@ FIRST_TIMEOUT = httpx2.Timeout(6, connect=3)
 """Seconds for each step of a first request."""
 
 _TIMEOUT = httpx2.Timeout(10, connect=3)
-_OFFLINE = ("HF_HUB_OFFLINE", "BRAINALIGN_OFFLINE")
 
 
 class UnreachableError(MissingDataError):
@@ -42,18 +41,13 @@ def client() -> httpx2.Client:
     return httpx2.Client(follow_redirects=True, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"})
 
 
-def is_offline() -> bool:
-    """Whether the environment forbids requests (``HF_HUB_OFFLINE=1`` or ``BRAINALIGN_OFFLINE=1``)."""
-    return any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in _OFFLINE)
-
-
 def authorization(token: str | None) -> dict[str, str]:
     """Header that carries the token, if there is one."""
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def first_request(url: str, headers: dict[str, str]) -> httpx2.Response:
-    """Send the first request for a file; the body is not read yet.
+    """Send the first request for a file of a hub; the body is not read yet.
 
     Raises
     ------
@@ -62,8 +56,8 @@ def first_request(url: str, headers: dict[str, str]) -> httpx2.Response:
     NoSuchFileError, GatedError
         As the server answers.
     """
-    if is_offline():
-        msg = f"{url} is not asked for: {' or '.join(_OFFLINE)} is set."
+    if is_offline(hub=True):
+        msg = f"{url} is not asked for: {HUB_OFFLINE} or {OFFLINE} is set."
         raise UnreachableError(msg)
     request = client().build_request("GET", url, headers=headers, timeout=FIRST_TIMEOUT)
     try:
