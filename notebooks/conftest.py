@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from brainalign.catalogue.entries import MIRROR, MissingDataError, files_of
-from brainalign.runs.registry import CHAPTERS
+from brainalign.runs.registry import all_chapters
 
 _BESIDE_THE_PROJECT = Path(__file__).parents[2] / "shared" / "data"
 
@@ -21,7 +21,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     if lend:
         os.environ[MIRROR] = str(_BESIDE_THE_PROJECT)
     try:
-        for chapter in CHAPTERS:
+        for chapter in all_chapters():
             if item.path.name == f"{chapter.stem}.ipynb":
                 _need(chapter.parameters().data())
         return (yield)

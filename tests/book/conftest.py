@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from brainalign.book.building import build_book, committed_outcomes
-from brainalign.runs.registry import CHAPTERS
+from brainalign.runs.registry import all_chapters
 from tests.book.serving import served
 from tests.runs.conftest import executed, ran, tiny  # noqa: F401  fixtures
 
@@ -30,7 +30,7 @@ FLAGS = (
 @pytest.fixture(scope="session")
 def html(tmp_path_factory) -> Path:
     """Folder of the built pages."""
-    return build_book(committed_outcomes(CHAPTERS), tmp_path_factory.mktemp("book") / "html").parent
+    return build_book(committed_outcomes(all_chapters()), tmp_path_factory.mktemp("book") / "html").parent
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,9 @@ from brainalign.catalogue.locations import project_root
 from brainalign.runs.errors import BookError
 from brainalign.runs.execution import run_chapter
 from brainalign.runs.progress import chapter_progress
-from brainalign.runs.registry import CHAPTERS
+from brainalign.runs.registry import all_chapters
 from brainalign.runs.store import ChapterFailedError, Run
-from tests.runs.tiny import TINY, manifest
+from tests.runs.tiny import manifest, tiny_chapter
 
 SOUND = "<html><body><article><h1>Tiny</h1></article></body></html>"
 
@@ -74,7 +74,7 @@ def test_a_chapter_that_is_there_is_reused(outcomes, said):
 
 
 def test_a_chapter_that_fails_does_not_stop_the_others(ran, progress, said, monkeypatch):
-    broken = replace(TINY, name="broken")
+    broken = replace(tiny_chapter(), declaration=tiny_chapter().declaration.model_copy(update={"name": "broken"}))
     error = {"kind": "ValueError", "text": "no luck"}
     failed = Run(ran.runs, manifest(ran.key(), chapter="broken", status="failed", error=error))
 
@@ -142,7 +142,7 @@ def test_pages_of_this_book_exist(monkeypatch):
     monkeypatch.delenv("BRAINALIGN_PROJECT", raising=False)
     pages = pages_of_toc(project_root() / "_toc.yml")
     assert len(pages) == len(set(pages))
-    assert {chapter.docname for chapter in CHAPTERS} <= set(pages)
+    assert {chapter.docname for chapter in all_chapters()} <= set(pages)
     assert [page for page in pages if not (project_root() / f"{page}.md").is_file()] == []
 
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from brainalign import cli
-from brainalign.runs import registry
 from tests.runs.conftest import executed, ran, small_hub, small_repositories, tiny  # noqa: F401  fixtures
-from tests.runs.tiny import TINY
 
 # Continuous integration asks for colours, and for help texts of its own width.
 COLOURS = ("FORCE_COLOR", "PY_COLORS", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "GITHUB_ACTIONS", "TERMINAL_WIDTH")
@@ -48,10 +46,3 @@ def brainalign(monkeypatch, capsys):
         return Answer(code, out, err)
 
     return call
-
-
-@pytest.fixture
-def only_tiny(monkeypatch):
-    """Let the miniature chapter be the only one."""
-    monkeypatch.setattr(registry, "CHAPTERS", (TINY,))
-    monkeypatch.setattr(cli, "CHAPTERS", (TINY,))

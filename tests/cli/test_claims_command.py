@@ -9,17 +9,16 @@ import pytest
 
 from brainalign.book.claims import read_ledger
 from brainalign.book.pages import assemble_page
-from brainalign.cli import claims as command
-from tests.runs.tiny import TINY, manifest, put
+from tests.runs.tiny import manifest, put
 
 LEDGER = """\
 studies:
   one: {title: One study, citation: Somebody 2024}
   two: {title: Another study, citation: Nobody 2025}
 claims:
-  - {id: a-claim, study: one, statement: It is two., published: "2.0", source: abstract, chapter: tiny, profile: smoke,
+  - {id: a-claim, study: one, statement: It is two., published: "2.0", source: abstract, profile: smoke,
      criterion: {kind: equals, value: 2.0, tolerance: 0.1}}
-  - {id: large, study: two, statement: It is large., published: large, source: abstract, chapter: none yet,
+  - {id: large, study: two, statement: It is large., published: large, source: abstract,
      reason: there is no time, criterion: {kind: within, low: 5}}
 """
 
@@ -27,8 +26,8 @@ claims:
 @pytest.fixture
 def project(tiny, monkeypatch):
     """The miniature project with a ledger."""
-    monkeypatch.setattr(command, "CHAPTERS", (TINY,))
     (tiny.root / "data" / "claims.yml").write_text(LEDGER, encoding="utf-8")
+    tiny.edit("notebooks/01_tiny.md", "    - tiny-table\n", "    - tiny-table\n  claims: [a-claim]\n")
     return tiny
 
 

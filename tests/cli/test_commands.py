@@ -9,11 +9,10 @@ import pytest
 
 from brainalign.catalogue.entries import catalogue
 from brainalign.cli.parameter_values import join_pairs, split_pairs
-from brainalign.runs.chapters.topology import TopologyParameters
 from brainalign.runs.errors import UsageError
 from brainalign.runs.execution import repeat_command
-from brainalign.runs.registry import CHAPTERS
-from tests.runs.tiny import BEHAVIOUR, TINY, USER, TinyParameters
+from brainalign.runs.registry import all_chapters, get_chapter
+from tests.runs.tiny import BEHAVIOUR, USER, TinyParameters, tiny_chapter
 
 
 @pytest.fixture
@@ -85,10 +84,9 @@ def test_list_names_every_chapter(brainalign):
     answer = brainalign("list")
     assert answer.code == 0
     assert answer.lines[0] == "chapter part asks latest run"
-    assert answer.lines[1:] == [f"{c.name} {c.part} {c.title} none yet" for c in CHAPTERS]
+    assert answer.lines[1:] == [f"{c.name} {c.part} {c.title} none yet" for c in all_chapters()]
 
 
-@pytest.mark.usefixtures("only_tiny")
 def test_list_names_the_latest_run(brainalign, ran):
     manifest = ran.store.open("tiny").manifest
     assert brainalign("list").lines[1:] == [
@@ -101,16 +99,17 @@ def test_params_tells_everything_about_every_parameter(brainalign):
     answer = brainalign("params", "topology")
     assert answer.code == 0
     assert answer.lines[0] == "name type default bounds help"
-    infos = TopologyParameters.describe()
+    parameters = get_chapter("topology").parameters
+    infos = parameters.describe()
     told = answer.lines[1 : len(infos) + 1]
     assert told == [" ".join(f"{i.name} {i.type} {i.default} {i.bounds} {i.help}".split()) for i in infos]
     assert answer.lines[len(infos) + 1 :] == [
         "profile default: the defaults above",
-        f"profile smoke: {', '.join(f'{k} = {v}' for k, v in TopologyParameters.profiles['smoke'].items())}",
+        f"profile smoke: {', '.join(f'{k} = {v}' for k, v in parameters.profiles['smoke'].items())}",
     ]
 
 
-@pytest.mark.usefixtures("only_tiny", "tiny")
+@pytest.mark.usefixtures("tiny")
 def test_params_shows_signs_as_they_are(brainalign):
     answer = brainalign("params", "tiny")
     assert 'note str "plain" kept as it is, <b> & all' in answer.lines
@@ -123,7 +122,7 @@ def test_an_unknown_chapter_is_refused_with_the_nearest(brainalign, command):
     answer = brainalign(command, "topolgy")
     assert answer.code == 2
     assert answer.out == ""
-    known = ", ".join(chapter.name for chapter in CHAPTERS)
+    known = ", ".join(chapter.name for chapter in all_chapters())
     assert answer.err == f"brainalign: unknown chapter: 'topolgy'. Did you mean 'topology'? Known are: {known}.\n"
 
 
@@ -163,7 +162,7 @@ def test_a_wrong_parameter_is_refused_before_anything_starts(brainalign, real, w
         ["-p", "n", "9", "-p", "note", "a=b c", "-p", "n", "4"],
     ],
 )
-def test_every_form_of_a_parameter_is_understood(brainalign, tiny, monkeypatch, only_tiny, words):
+def test_every_form_of_a_parameter_is_understood(brainalign, tiny, monkeypatch, words):
     seen = []
 
     def run(chapter, values, **options):
@@ -179,7 +178,7 @@ def test_every_form_of_a_parameter_is_understood(brainalign, tiny, monkeypatch, 
 @pytest.mark.parametrize("note", ["it's", '"', "-p", "--force", "a\nb", "{n} {{n}}", "ü 🧠", "a=b", "$HOME", " "])
 def test_the_command_that_repeats_a_run_is_understood(note, tiny):
     parameters = TinyParameters(note=note, n=5, sizes=[200, 100], loud=True)
-    words = shlex.split(repeat_command(TINY, parameters))
+    words = shlex.split(repeat_command(tiny_chapter(), parameters))
     assert words[:3] == ["brainalign", "run", "tiny"]
     pairs = [word for word in join_pairs(words[3:]) if word != "-p" or note == "-p"]
     given = split_pairs([pair for pair in pairs if "=" in pair])
@@ -189,7 +188,6 @@ def test_the_command_that_repeats_a_run_is_understood(note, tiny):
 # Runs
 
 
-@pytest.mark.usefixtures("only_tiny")
 def test_run_executes_once_and_is_reused_then(brainalign, tiny, monkeypatch):
     first = brainalign("run", "tiny", "-p", "n", "2", "-p", "note=it's {n} [red] Ω")
     assert (first.code, first.err) == (0, "")
@@ -208,7 +206,6 @@ def test_run_executes_once_and_is_reused_then(brainalign, tiny, monkeypatch):
     assert again.lines[1:] == first.lines[2:]
 
 
-@pytest.mark.usefixtures("only_tiny")
 def test_a_failing_chapter_is_told_with_its_cell_and_error(brainalign, ran, monkeypatch):
     monkeypatch.setenv(BEHAVIOUR, "raise")
     before = ran.bytes_of_runs()
@@ -230,7 +227,6 @@ def test_a_failing_chapter_is_told_with_its_cell_and_error(brainalign, ran, monk
     assert "(ok)" in book.lines[0]
 
 
-@pytest.mark.usefixtures("only_tiny")
 def test_a_missing_file_is_named_with_what_mends_it(brainalign, tiny):
     (tiny.root / "data" / "tiny.csv").unlink()
     answer = brainalign("run", "tiny")
@@ -242,7 +238,6 @@ def test_a_missing_file_is_named_with_what_mends_it(brainalign, tiny):
     )
 
 
-@pytest.mark.usefixtures("only_tiny")
 def test_a_file_with_a_wrong_checksum_is_named_with_what_mends_it(brainalign, ran):
     before = ran.bytes_of_runs()
     ran.pin("another content")
@@ -262,7 +257,6 @@ def test_a_folder_that_is_no_project_is_told(brainalign, tmp_path, monkeypatch):
     assert answer.err.startswith(f"brainalign: {tmp_path} is not the brainalign project: it has no _toc.yml")
 
 
-@pytest.mark.usefixtures("only_tiny")
 def test_show_tells_everything_about_a_run(brainalign, ran):
     manifest = ran.store.open("tiny").manifest
     for name in ("tiny", manifest.run_id, manifest.run_id[:5], f"tiny/{manifest.run_id}"):
@@ -280,7 +274,6 @@ def test_show_tells_everything_about_a_run(brainalign, ran):
     assert USER not in text.replace(str(ran.runs), "")
 
 
-@pytest.mark.usefixtures("only_tiny")
 @pytest.mark.parametrize("name", ["zzz", "tiny/zzz", ""])
 def test_show_refuses_a_run_that_is_not_there(brainalign, ran, name):
     answer = brainalign("show", name)
@@ -292,7 +285,6 @@ def test_show_refuses_a_run_that_is_not_there(brainalign, ran, name):
 # The book
 
 
-@pytest.mark.usefixtures("only_tiny")
 def test_a_book_with_a_failing_chapter_is_not_built(brainalign, ran, monkeypatch):
     old = ran.root / "_build" / "html" / "index.html"
     old.parent.mkdir(parents=True)
@@ -308,7 +300,6 @@ def test_a_book_with_a_failing_chapter_is_not_built(brainalign, ran, monkeypatch
     assert not ran.chapter.pair_path.exists()
 
 
-@pytest.mark.usefixtures("only_tiny")
 def test_a_book_that_is_sound_is_told_where(brainalign, ran, monkeypatch):
     monkeypatch.setattr(
         "brainalign.book.building._jupyter_book", lambda work: (work / "_build" / "html").mkdir(parents=True)
@@ -322,7 +313,6 @@ def test_a_book_that_is_sound_is_told_where(brainalign, ran, monkeypatch):
     assert ran.chapter.read_pair() is not None
 
 
-@pytest.mark.usefixtures("only_tiny")
 def test_a_book_that_is_not_sound_is_told_why(brainalign, ran, monkeypatch):
     monkeypatch.setattr(
         "brainalign.book.building._jupyter_book", lambda work: (work / "_build" / "html").mkdir(parents=True)

@@ -19,7 +19,6 @@ def paper(ran):
     return Run(run.folder, changed)
 
 
-@pytest.mark.usefixtures("only_tiny")
 def test_a_run_is_deposited_listed_and_told_stale(brainalign, ran, paper):
     assert brainalign("deposits").lines == [
         "there are no deposits; make one of a run with: brainalign deposit RUN --by NAME"
@@ -37,14 +36,14 @@ def test_a_run_is_deposited_listed_and_told_stale(brainalign, ran, paper):
     assert brainalign("deposits").lines[1].endswith(" altered: results.json was changed")
 
 
-@pytest.mark.usefixtures("only_tiny", "ran")
+@pytest.mark.usefixtures("ran")
 def test_a_run_that_anybody_can_repeat_is_refused(brainalign):
     answer = brainalign("deposit", "tiny", "--by", "M")
     assert answer.code == 2
     assert "which anybody can repeat: brainalign run tiny. Deposit runs with the profile paper" in answer.err
 
 
-@pytest.mark.usefixtures("only_tiny", "paper")
+@pytest.mark.usefixtures("paper")
 @pytest.mark.parametrize("words", [["tiny"], ["tiny", "--by", ""], ["nothing", "--by", "M"]])
 def test_a_deposit_without_a_name_or_a_run_is_refused(brainalign, words):
     answer = brainalign("deposit", *words)
@@ -78,7 +77,6 @@ def test_stages_are_listed_and_removed(brainalign, two_stages):
 # What is wrong with a store is a line of text
 
 
-@pytest.mark.usefixtures("only_tiny")
 def test_runs_that_are_passed_over_are_said_without_the_place_in_the_code(brainalign, ran):
     path = ran.store.open("tiny").folder / "manifest.json"
     content = json.loads(path.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from brainalign.runs.registry import CHAPTERS
+from brainalign.runs.registry import all_chapters
 from tests.cli.conftest import COLOURS
 
 
@@ -31,7 +31,7 @@ def command(tmp_path):
 def test_list_works_from_any_folder(command):
     done = command("list")
     assert (done.returncode, done.stderr) == (0, "")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["chapter", *(c.name for c in CHAPTERS)]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["chapter", *(c.name for c in all_chapters())]
     assert max(map(len, done.stdout.splitlines())) > 80  # a log is not wrapped
 
 

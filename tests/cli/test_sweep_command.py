@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -19,15 +18,10 @@ from brainalign.cli import sweeps
 from brainalign.runs import plan as plans
 from brainalign.runs.sweeps.driver import SweepInterruptedError
 from tests.runs.sweeps.conftest import executed  # noqa: F401  fixture
-from tests.runs.tiny import TINY, manifest, put
+from tests.runs.tiny import manifest, put
 
 ROOT = Path(__file__).parents[2]
 GRID = "product:\n  n: {from: 1, to: 3}\n"
-
-
-@pytest.fixture(autouse=True)
-def _only_tiny(only_tiny, monkeypatch):
-    monkeypatch.setattr(sweeps, "CHAPTERS", (TINY,))
 
 
 @pytest.fixture
@@ -218,27 +212,13 @@ def test_two_runs_are_compared(brainalign, tiny):
     assert brainalign("compare", first, "zzz").err.startswith("brainalign: there is no run 'zzz'.")
 
 
-PROGRAM = """
-from brainalign.cli import main
-from brainalign.runs import registry
-from tests.runs.tiny import TINY
-
-registry.CHAPTERS = (TINY,)
-if __name__ == "__main__":
-    main()
-"""
-
-
 def test_an_interrupted_command_says_how_to_go_on(tiny, grid):
     """As from a shell, with a local cluster of its own, and control-C while the first run is on its way."""
     tiny.edit("notebooks/01_tiny.md", 'behaviour = os.environ.get("TINY_BEHAVIOUR", "")', MARK)
-    program = tiny.base / "command.py"
-    program.write_text(PROGRAM, encoding="utf-8")
-    words = [sys.executable, str(program), "sweep", "tiny", "--grid", str(grid), "--workers", "1"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "brainalign.cli", "sweep", "tiny", "--grid", str(grid), "--workers", "1"]
     out, err = tiny.base / "out.txt", tiny.base / "err.txt"  # no pipes: the kernel has them open a little longer
     with out.open("w") as out_stream, err.open("w") as err_stream:
-        command = subprocess.Popen(words, stdout=out_stream, stderr=err_stream, env=environment)
+        command = subprocess.Popen(words, stdout=out_stream, stderr=err_stream)
     deadline = time.monotonic() + 60
     while not list(tiny.home.glob("*.mark")):
         assert time.monotonic() < deadline

@@ -12,19 +12,17 @@ from typing import ClassVar
 import pytest
 
 import brainalign
-from brainalign.runs import api, execution, registry
+from brainalign.runs import api, execution
 from brainalign.runs.errors import UsageError
-from brainalign.runs.registry import CHAPTERS
+from brainalign.runs.registry import all_chapters
 from brainalign.runs.sources import imported_modules
 from brainalign.runs.store import ChapterFailedError
-from tests.runs.tiny import TINY
 
 OPTIONS = {"profile", "force", "cell_timeout", "run_timeout", "store", "chapter"}
 
 
 @pytest.fixture(autouse=True)
-def only_tiny(monkeypatch):
-    monkeypatch.setattr(registry, "CHAPTERS", (TINY,))
+def no_folders_of_the_user(monkeypatch):
     for name in ("NILEARN_DATA", "HF_HUB_CACHE", "HF_XET_CACHE"):
         monkeypatch.setenv(name, "/nowhere")  # set, so that it is left alone and comes back
 
@@ -107,7 +105,7 @@ def test_a_chapter_that_fails_raises_with_its_error(ran, monkeypatch):
 
 
 def test_no_parameter_of_a_chapter_has_the_name_of_an_option():
-    assert {chapter.name for chapter in CHAPTERS if OPTIONS & set(chapter.parameters.model_fields)} == set()
+    assert {chapter.name for chapter in all_chapters() if OPTIONS & set(chapter.parameters.model_fields)} == set()
 
 
 def test_importing_the_package_is_light_and_no_chapter_depends_on_the_runner():

@@ -13,16 +13,11 @@ from sphinx.util.docutils import docutils_namespace
 
 from brainalign.book.directives import deposit_block
 from brainalign.book.pages import assemble_page
-from brainalign.runs import deposits, registry
+from brainalign.runs import deposits
 from brainalign.runs.deposits import deposit_run, list_deposits, read_deposit
 from brainalign.runs.errors import UsageError
 from brainalign.runs.manifest import checksum_of
-from tests.runs.tiny import TINY
-
-
-@pytest.fixture(autouse=True)
-def _only_tiny(monkeypatch):
-    monkeypatch.setattr(registry, "CHAPTERS", (TINY,))
+from tests.runs.tiny import tiny_chapter
 
 
 def made_of(run, **changes):
@@ -130,10 +125,10 @@ def test_data_that_is_not_here_does_not_make_a_deposit_stale(ran, paper):
     assert list_deposits()[0].state == "current"
 
 
-def test_a_deposit_of_parameters_or_a_chapter_that_are_no_more_is_stale(paper, monkeypatch):
+def test_a_deposit_of_parameters_or_a_chapter_that_are_no_more_is_stale(paper):
     folder = deposit_run(made_of(paper, parameters={**paper.manifest.parameters, "old": 1}), by="M").folder
     assert "unknown parameter of tiny: 'old'" in read_deposit(folder).reasons[0]
-    monkeypatch.setattr(registry, "CHAPTERS", ())
+    tiny_chapter().source_path.unlink()
     assert "unknown chapter: 'tiny'" in read_deposit(folder).reasons[0]
 
 

@@ -226,8 +226,8 @@ def test_a_chapter_that_reads_undeclared_data_fails_and_says_so(ran, monkeypatch
     run, _ = failing_run(ran, "other data", monkeypatch)
     assert run.manifest.error["kind"] == "UndeclaredData"
     assert run.manifest.error["text"] == (
-        "the chapter read tiny-other, which its parameters do not declare, so a change of it would go unnoticed. "
-        "Add it to TinyParameters.data."
+        "the chapter read tiny-other, which it does not declare, so a change of it would go unnoticed. "
+        "Add it to data in its front matter."
     )
 
 

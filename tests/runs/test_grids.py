@@ -11,12 +11,17 @@ import yaml
 from brainalign.runs.errors import UsageError
 from brainalign.runs.grids import make_grid, read_grid
 from brainalign.runs.registry import get_chapter
-from tests.runs.tiny import TINY
+from tests.runs.tiny import tiny_chapter
+
+
+@pytest.fixture(autouse=True)
+def _tiny_is_the_project(tiny):
+    """The miniature project is the one that is worked on."""
 
 
 def refusal(content):
     with pytest.raises(UsageError) as refused:
-        make_grid(content).parameters(TINY)
+        make_grid(content).parameters(tiny_chapter())
     return str(refused.value)
 
 
@@ -26,7 +31,7 @@ def test_a_product_holds_every_combination():
     assert list(grid) == [
         {"loud": True, "n": n, "kind": kind} for n, kind in [(1, "sum"), (1, "mean"), (2, "sum"), (2, "mean")]
     ]
-    assert [one.n for one in grid.parameters(TINY)] == [1, 1, 2, 2]
+    assert [one.n for one in grid.parameters(tiny_chapter())] == [1, 1, 2, 2]
 
 
 def test_a_zip_goes_side_by_side_and_is_combined_with_the_product():
@@ -59,11 +64,11 @@ def test_a_range_holds_both_ends_and_exact_decimals(given, values):
 
 def test_values_that_are_lists_are_listed():
     grid = make_grid({"product": {"sizes": [[100], [100, 200]]}})
-    assert [one.sizes for one in grid.parameters(TINY)] == [[100], [100, 200]]
+    assert [one.sizes for one in grid.parameters(tiny_chapter())] == [[100], [100, 200]]
 
 
 def test_a_profile_is_what_the_values_are_put_on_top_of():
-    (one,) = make_grid({"profile": "smoke", "product": {"scale": [2.0]}}).parameters(TINY)
+    (one,) = make_grid({"profile": "smoke", "product": {"scale": [2.0]}}).parameters(tiny_chapter())
     assert (one.n, one.sizes, one.scale) == (2, [200], 2.0)
 
 
@@ -71,7 +76,7 @@ def test_a_million_runs_are_counted_without_being_written_out():
     million = {"product": {"n": {"from": 1, "to": 100}, "scale": {"from": 0.001, "to": 9.0, "step": 0.0009}}}
     start = time.process_time()
     grid = make_grid(million)
-    grid.check(TINY)
+    grid.check(tiny_chapter())
     assert grid.n_runs == 100 * 9999
     assert len(grid.digest("tiny")) == 12
     assert time.process_time() - start < 0.5
@@ -126,7 +131,7 @@ def test_what_is_no_grid_of_the_chapter_is_refused(content, text):
 def test_a_file_is_read_and_its_name_is_in_the_error(tmp_path):
     path = tmp_path / "grid.yml"
     path.write_text("product:\n  n: {from: 1, to: 3}\n  scale: [1e-3, 2]\n", encoding="utf-8")
-    assert [one.scale for one in read_grid(path).parameters(TINY)] == [0.001, 2.0] * 3
+    assert [one.scale for one in read_grid(path).parameters(tiny_chapter())] == [0.001, 2.0] * 3
     path.write_text("produkt: {}", encoding="utf-8")
     with pytest.raises(UsageError, match=r"^grid\.yml: unknown section of the grid: 'produkt'"):
         read_grid(path)

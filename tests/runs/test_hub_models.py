@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
 
 import pytest
-from pydantic import Field
 
 from brainalign.catalogue.entries import ChecksumError, MissingDataError, catalogue, files_of
 from brainalign.catalogue.files import USE_LOG
@@ -18,33 +15,35 @@ from brainalign.models.loading import load_model
 from brainalign.models.opening import open_checkpoint
 from brainalign.models.position_sources import STAND_INS
 from brainalign.runs import execution
-from brainalign.runs.chapter import Chapter
 from brainalign.runs.declared import declared_references, look_up
 from brainalign.runs.execution import run_chapter
 from brainalign.runs.keys import compute_key
-from brainalign.runs.parameters import ChapterParameters, FromText, ModelReference, files_reference
 from brainalign.runs.plan import plan_run
+from brainalign.runs.registry import get_chapter
 from tests.conftest import ROOT
 from tests.models.loopback import COMMIT
-from tests.runs.tiny import NOTEBOOK, build, enter
+from tests.runs.tiny import build, enter
 
+HEAD = """\
+---
+jupytext: {text_representation: {extension: .md, format_name: myst}}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+chapter:
+  name: reader
+  part: I. Tiny
+  minutes: 0.1
+  parameters:
+    model: {type: model, default: "hf:tiny/bert", help: "the model that must be there"}
+    others: {type: list of str, default: [], help: "models that may be there"}
+  profiles:
+    smoke: {}
+  data: ["{model}"]
+  optional_data: ["{others}"]
+---
 
-class ReaderParameters(ChapterParameters):
-    """Which models are read."""
+# What is read?
 
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {"default": {}, "smoke": {}}
-
-    model: ModelReference = Field("hf:tiny/bert", description="the model that must be there")
-    others: Annotated[list[str], FromText] = Field([], description="models that may be there")
-
-    def data(self) -> tuple[str, ...]:
-        return (files_reference(self.model),)
-
-    def optional_data(self) -> tuple[str, ...]:
-        return tuple(self.others)
-
-
-READER = Chapter(name="reader", stem="01_tiny", title="What is read?", part="I", parameters=ReaderParameters)
+"""
 CELLS = """\
 ```{code-cell} ipython3
 :tags: [parameters]
@@ -76,8 +75,7 @@ record("layers", layers)
 def project(tmp_path, monkeypatch):
     """A miniature project whose chapter reads models."""
     tiny = build(tmp_path)
-    head = NOTEBOOK.partition("```{code-cell}")[0]
-    tiny.source.write_text(head + CELLS, encoding="utf-8")
+    tiny.source.write_text(HEAD + CELLS, encoding="utf-8")
     for name in ("models.csv", "architectures.yml"):
         shutil.copy(ROOT / "data" / name, tiny.root / "data" / name)
     enter(tiny, monkeypatch)
@@ -85,8 +83,12 @@ def project(tmp_path, monkeypatch):
     catalogue.cache_clear()
 
 
+def parameters_for(**values):
+    return get_chapter("reader").parameters.from_values("reader", values)
+
+
 def key(**values):
-    return compute_key(READER, ReaderParameters.from_values("reader", values))
+    return compute_key(get_chapter("reader"), parameters_for(**values))
 
 
 def extract_of(name, home):
@@ -104,22 +106,22 @@ def references_read(read, monkeypatch, tmp_path):
 
 def test_from_fetching_to_a_run_without_a_network(small_hub, project, monkeypatch, tmp_path):
     with pytest.raises(MissingDataError, match=r"'hf:tiny/bert' was not fetched.*Run: brainalign models fetch hf:tiny"):
-        run_chapter(READER)
+        run_chapter(get_chapter("reader"))
     fetch("hf:tiny/bert")
     small_hub.forget()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    first = run_chapter(READER, {"others": "hf:tiny/other"})
+    first = run_chapter(get_chapter("reader"), {"others": "hf:tiny/other"})
     assert (first.run.results()["n_heads"], first.run.results()["layers"]) == (2, [0])
     assert [item["file"] for item in first.run.manifest.data] == ["hf:tiny/bert/model.safetensors"]
     assert first.run.manifest.absent == ["hf:tiny/other"]
-    assert run_chapter(READER, {"others": "hf:tiny/other"}).reused
+    assert run_chapter(get_chapter("reader"), {"others": "hf:tiny/other"}).reused
     assert small_hub.requests == []
 
     # What was absent has come: the run is stale, and says why.
     monkeypatch.delenv("HF_HUB_OFFLINE")
     fetch("hf:tiny/other")
     small_hub.forget()
-    second = run_chapter(READER, {"others": "hf:tiny/other"})
+    second = run_chapter(get_chapter("reader"), {"others": "hf:tiny/other"})
     assert second.reasons == ["data: hf:tiny/other/model.safetensors (new), hf:tiny/other (gone)"]
     assert (second.run.results()["layers"], second.run.manifest.absent) == ([2], [])
     assert small_hub.requests == []  # although it might ask
@@ -127,7 +129,7 @@ def test_from_fetching_to_a_run_without_a_network(small_hub, project, monkeypatc
     # An altered file is refused before anything runs.
     extract_of("other", tmp_path / "kept").write_bytes(b"something else")
     with pytest.raises(ChecksumError, match=r"truncated or altered.*brainalign models fetch hf:tiny/other"):
-        run_chapter(READER, {"others": "hf:tiny/other"})
+        run_chapter(get_chapter("reader"), {"others": "hf:tiny/other"})
 
 
 def test_the_key_stays_when_more_is_kept_or_fetched_again(small_hub, project, tmp_path):
@@ -223,7 +225,7 @@ def test_a_rotary_model_brings_the_model_that_lends_it_positions(small_hub, proj
     ]
     read = references_read(lambda: spatial_attention("hf:tiny/qwen2"), monkeypatch, tmp_path)
     assert read == ["hf:tiny/qwen2", lender]
-    assert set(read) == declared_references(ReaderParameters(model="hf:tiny/qwen2"))
+    assert set(read) == declared_references(parameters_for(model="hf:tiny/qwen2"))
 
 
 def test_an_untrained_twin_reads_the_listed_dimensions_only(project):
@@ -238,7 +240,7 @@ def test_a_folder_of_the_users_own_is_read_under_the_name_it_was_given(
     project, small_repositories, monkeypatch, tmp_path, model
 ):
     shutil.copytree(small_repositories / "tiny" / "bert", project.home / "mine")
-    parameters = ReaderParameters(model=model.format(home=project.home))
+    parameters = parameters_for(model=model.format(home=project.home))
     read = references_read(lambda: spatial_attention(parameters.model), monkeypatch, tmp_path)
     assert read == ["file:~/mine"] == [*declared_references(parameters)]
     assert {file.label for file in files_of("file:~/mine")} == {
@@ -249,13 +251,13 @@ def test_a_folder_of_the_users_own_is_read_under_the_name_it_was_given(
 
 def test_a_plan_tells_what_is_to_be_fetched_and_what_is_here(small_hub, project):
     values = {"model": "deit-tiny", "others": "hf:tiny/bert,gpt2,hf:tiny/other"}
-    found = plan_run(READER, values)
+    found = plan_run(get_chapter("reader"), values)
     assert found.models == {"timm:deit_tiny_patch16_224.fb_in1k": 3_690_240}
     assert found.download_bytes == 3_690_240
     assert found.optional["hf:tiny/bert"] is None  # not in the list of models
     assert (list(found.optional), found.kept) == (["hf:tiny/bert", STAND_INS["text"], "hf:tiny/other"], {})
     fetch("hf:tiny/bert")
-    found = plan_run(READER, values)
+    found = plan_run(get_chapter("reader"), values)
     assert list(found.optional) == [STAND_INS["text"], "hf:tiny/other"]
     assert list(found.kept) == ["hf:tiny/bert"]
     assert found.kept["hf:tiny/bert"] > 1000
@@ -266,7 +268,7 @@ def test_optional_data_that_comes_meanwhile_matters_when_it_was_read(small_hub, 
     values = {"others": "hf:tiny/other"}
     before = key(**values)
     fetch("hf:tiny/other")
-    now = look_up(ReaderParameters.from_values("reader", values))
+    now = look_up(parameters_for(**values))
     assert execution._changed_data(before, now, ["hf:tiny/bert"]) is None
     error = execution._changed_data(before, now, ["hf:tiny/bert", "hf:tiny/other"])
     assert error["kind"] == "ChangedData"

@@ -13,7 +13,7 @@ import brainalign
 from brainalign.catalogue.entries import ChecksumError, MissingDataError
 from brainalign.runs import keys, sources
 from brainalign.runs.keys import RunKey
-from brainalign.runs.registry import CHAPTERS
+from brainalign.runs.registry import all_chapters
 from brainalign.runs.sources import imported_modules
 
 
@@ -139,9 +139,7 @@ def test_a_line_in_a_module_that_is_imported_changes_the_source_only(tiny, packa
     assert tiny.key().differences(before) == [f"source: {module}"]
 
 
-@pytest.mark.parametrize(
-    "file", ["cli/__init__.py", "runs/execution.py", "runs/chapters/topology.py", "topology/graphs.py"]
-)
+@pytest.mark.parametrize("file", ["cli/__init__.py", "runs/execution.py", "runs/opening.py", "topology/graphs.py"])
 def test_a_line_in_a_module_that_is_not_imported_changes_nothing(tiny, package, file):
     before = tiny.key()
     add_line(package / file)
@@ -240,11 +238,9 @@ def test_packages_of_modules_that_a_package_imports_are_seen(monkeypatch):
     assert imported_modules(["import brainalign.a.x"]) == set(graph.modules)
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
-def test_no_chapter_depends_on_the_command_line_or_on_another_chapter(chapter, monkeypatch):
+@pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter: chapter.name)
+def test_no_chapter_depends_on_the_command_line_or_the_engine(chapter, monkeypatch):
     monkeypatch.delenv("BRAINALIGN_PROJECT", raising=False)
     found = imported_modules([cell.source for cell in keys.code_cells(chapter.read_source())])
-    own = chapter.parameters.__module__
-    assert own in found
-    assert {name for name in found if name.startswith("brainalign.runs.chapters.")} == {own}
+    assert "brainalign.runs.opening" in found
     assert found.isdisjoint({"brainalign.cli", "brainalign.runs.execution", "brainalign.runs.store"})

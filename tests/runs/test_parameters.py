@@ -9,13 +9,13 @@ import pytest
 from bs4 import BeautifulSoup
 
 from brainalign.catalogue.entries import catalogue, files_of
-from brainalign.runs.chapters.topology import TopologyParameters
 from brainalign.runs.errors import UsageError
-from brainalign.runs.registry import CHAPTERS, get_chapter
+from brainalign.runs.registry import all_chapters, get_chapter
+from tests.chapters.values import values_of
 from tests.runs.tiny import TinyParameters
 
 DEFAULTS = {"n": 3, "scale": 1.0, "kind": "sum", "sizes": [100], "note": "plain", "loud": False, "device": "auto"}
-every_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+every_chapter = pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter: chapter.name)
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def _real_project(monkeypatch):
     catalogue.cache_clear()
 
 
-def values_of(**given):
+def tiny_values(**given):
     return TinyParameters.from_values("tiny", given).model_dump()
 
 
@@ -35,7 +35,7 @@ def refusal(**given):
 
 
 def test_without_values_all_are_at_their_defaults():
-    assert values_of() == DEFAULTS
+    assert tiny_values() == DEFAULTS
     assert TinyParameters.from_values("tiny", {}).changed() == {}
 
 
@@ -61,8 +61,8 @@ def test_without_values_all_are_at_their_defaults():
     ],
 )
 def test_text_is_converted(name, text, value):
-    assert values_of(**{name: text}) == {**DEFAULTS, name: value}
-    assert type(values_of(**{name: text})[name]) is type(value)
+    assert tiny_values(**{name: text}) == {**DEFAULTS, name: value}
+    assert type(tiny_values(**{name: text})[name]) is type(value)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_table_shows_values_as_text_and_not_as_html():
 )
 def test_an_unknown_model_is_refused_with_the_nearest_and_the_forms(given, nearest):
     with pytest.raises(UsageError) as refused:
-        TopologyParameters.from_values("topology", {"model": given})
+        values_of("topology", {"model": given})
     assert str(refused.value).startswith(f"topology: model = '{given}' is not allowed: ")
     assert nearest in str(refused.value)
     assert "timm:NAME; hf:ORG/NAME; open_clip:ARCH/PRETRAINED; meter:NAME; zoo:NAME" in str(refused.value)
@@ -204,7 +204,7 @@ def test_an_unknown_model_is_refused_with_the_nearest_and_the_forms(given, neare
     ],
 )
 def test_what_a_run_reads_of_a_model_is_its_file_whichever_tower_is_meant(model, files):
-    parameters = TopologyParameters.from_values("topology", {"model": model})
+    parameters = values_of("topology", {"model": model})
     assert parameters.model == model
     assert parameters.data()[0] == files
 
@@ -212,7 +212,7 @@ def test_what_a_run_reads_of_a_model_is_its_file_whichever_tower_is_meant(model,
 @pytest.mark.parametrize("model", ["zoo:", "zoo:a b", "zoo:mae-s/two", "zoo:mae-s#"])
 def test_a_reference_to_the_mini_zoo_that_cannot_be_read_is_refused(model):
     with pytest.raises(UsageError, match=r"zoo:NAME or zoo:NAME/SEED"):
-        TopologyParameters.from_values("topology", {"model": model})
+        values_of("topology", {"model": model})
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_reference_to_the_mini_zoo_that_cannot_be_read_is_refused(model):
 def test_a_folder_below_the_home_is_kept_without_the_name_of_the_user(given, kept, tmp_path, monkeypatch):
     home = tmp_path / "marie"
     monkeypatch.setenv("HOME", str(home))
-    found = TopologyParameters.from_values("topology", {"model": given.format(home=home)})
+    found = values_of("topology", {"model": given.format(home=home)})
     assert found.model == kept.format(home=home)
     assert (
         Path(found.model.removeprefix("file:")).expanduser()
@@ -274,7 +274,7 @@ def test_an_unknown_chapter_is_refused_with_the_nearest():
         get_chapter("topologie")
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
+@pytest.mark.parametrize("chapter", all_chapters(), ids=lambda chapter: chapter.name)
 def test_every_default_can_be_typed_on_a_command_line(chapter):
     defaults = chapter.parameters()
     typed = {

@@ -11,7 +11,7 @@ from brainalign.runs import plan
 from brainalign.runs.errors import UsageError
 from brainalign.runs.grids import make_grid
 from brainalign.runs.plan import check_room, plan_run, plan_sweep
-from tests.runs.tiny import CATALOGUE, TINY, manifest, put
+from tests.runs.tiny import CATALOGUE, manifest, put, tiny_chapter
 
 FETCHED = """
   url: https://raw.githubusercontent.com/somebody/something/main
@@ -37,7 +37,7 @@ def tiny_data(tiny, monkeypatch):
 
 
 def test_without_an_earlier_run_no_time_is_told(tiny):
-    found = plan_run(TINY)
+    found = plan_run(tiny_chapter())
     assert (found.n_runs, found.n_existing, found.n_missing) == (1, 0, 1)
     assert (found.seconds, found.run_bytes, found.store_bytes, found.total_seconds()) == (None, None, 0, None)
     assert (found.downloads, found.by_hand) == ({}, [])
@@ -48,18 +48,18 @@ def test_time_and_room_are_the_medians_of_earlier_runs_of_the_profile(tiny):
     for n, profile, seconds in ((1, "smoke", 1.0), (2, "default", 10.0), (4, "default", 30.0), (5, "default", 20.0)):
         put(tiny.store, manifest(tiny.key(n=n), profile=profile, seconds=seconds))
     grid = make_grid({"product": {"n": {"from": 1, "to": 7}}})
-    found = plan_sweep(TINY, grid)
+    found = plan_sweep(tiny_chapter(), grid)
     assert (found.n_runs, found.n_existing, found.n_missing) == (7, 4, 3)
     assert (found.seconds, found.n_earlier) == (20.0, 3)
     assert [found.total_seconds(workers) for workers in (1, 2, 3, 9)] == [60.0, 40.0, 20.0, 20.0]
     size = sum(path.stat().st_size for path in (tiny.runs / "tiny" / tiny.key(n=2).digest[:12]).iterdir())
     assert found.store_bytes == pytest.approx(3 * size, rel=0.02)
-    assert plan_run(TINY, profile="smoke").seconds == 1.0
+    assert plan_run(tiny_chapter(), profile="smoke").seconds == 1.0
 
 
 def test_a_profile_without_runs_takes_those_of_the_others(tiny):
     put(tiny.store, manifest(tiny.key(n=1), profile="smoke", seconds=4.0))
-    assert plan_run(TINY).seconds == 4.0
+    assert plan_run(tiny_chapter()).seconds == 4.0
 
 
 def test_a_million_runs_are_planned_without_being_written_out(tiny, monkeypatch):
@@ -68,28 +68,28 @@ def test_a_million_runs_are_planned_without_being_written_out(tiny, monkeypatch)
         {"product": {"n": {"from": 1, "to": 100}, "scale": {"from": 0.0009, "to": 9.0, "step": 0.0009}}}
     )
     put(tiny.store, manifest(tiny.key(n=1, scale=0.0009), seconds=2.0))
-    found = plan_sweep(TINY, million)
+    found = plan_sweep(tiny_chapter(), million)
     assert (found.n_runs, found.n_existing) == (1_000_000, 1)
     assert found.total_seconds(2) == 2.0 * 500_000
 
 
 def test_bytes_to_download_are_those_of_files_that_are_not_here(tiny, tiny_data):
     tiny_data(FETCHED)
-    assert plan_run(TINY).downloads == {"tiny-table": 3500}
+    assert plan_run(tiny_chapter()).downloads == {"tiny-table": 3500}
     kept = tiny.home / "data" / "files" / "raw.githubusercontent.com" / "somebody" / "something" / "main" / "data"
     kept.mkdir(parents=True)
     (kept / "more.csv").write_text("", encoding="utf-8")
-    assert plan_run(TINY).download_bytes == 3000
+    assert plan_run(tiny_chapter()).download_bytes == 3000
 
 
 def test_data_by_hand_is_named(tiny, tiny_data):
     tiny_data(BY_HAND)
-    assert plan_run(TINY).by_hand == ["tiny-table"]
+    assert plan_run(tiny_chapter()).by_hand == ["tiny-table"]
 
 
 def test_what_does_not_fit_on_the_disk_is_refused(tiny, tiny_data, monkeypatch):
     tiny_data(FETCHED)
-    found = plan_run(TINY)
+    found = plan_run(tiny_chapter())
     monkeypatch.setattr(plan.shutil, "disk_usage", lambda _: SimpleNamespace(free=3500))
     check_room([found, found])  # the same download counts once
     monkeypatch.setattr(plan.shutil, "disk_usage", lambda _: SimpleNamespace(free=3499))
@@ -100,7 +100,7 @@ def test_what_does_not_fit_on_the_disk_is_refused(tiny, tiny_data, monkeypatch):
 def test_runs_and_data_on_one_disk_are_added(tiny, tiny_data, monkeypatch):
     put(tiny.store, manifest(tiny.key(n=1)))
     tiny_data(FETCHED)
-    found = plan_run(TINY)
+    found = plan_run(tiny_chapter())
     needed = found.store_bytes + 3500
     for free, fits in ((needed, True), (needed - 1, False)):
         monkeypatch.setattr(plan.shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
@@ -113,6 +113,6 @@ def test_runs_and_data_on_one_disk_are_added(tiny, tiny_data, monkeypatch):
 
 def test_wrong_names_are_refused(tiny):
     with pytest.raises(UsageError, match=r"unknown parameter of tiny: 'nn'"):
-        plan_sweep(TINY, make_grid({"product": {"nn": [1]}}))
+        plan_sweep(tiny_chapter(), make_grid({"product": {"nn": [1]}}))
     with pytest.raises(UsageError, match=r"unknown profile of tiny: 'paper'"):
-        plan_run(TINY, profile="paper")
+        plan_run(tiny_chapter(), profile="paper")

@@ -5,43 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any
 
 import pytest
-from pydantic import Field
 
 from brainalign.catalogue.entries import catalogue
-from brainalign.runs.chapter import Chapter
+from brainalign.runs.chapter import Chapter, read_chapter
+from brainalign.runs.declaration import declaration_of
+from brainalign.runs.front_matter import parse_front_matter
 from brainalign.runs.keys import RunKey, compute_key
 from brainalign.runs.manifest import Manifest
-from brainalign.runs.parameters import ChapterParameters, FromText
+from brainalign.runs.parameter_models import parameters_of
+from brainalign.runs.registry import get_chapter
 from brainalign.runs.store import RunStore
 
 USER = "marie-curie"
 BEHAVIOUR = "TINY_BEHAVIOUR"
 
-
-class TinyParameters(ChapterParameters):
-    """Parameters of every kind that chapters have."""
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {"default": {}, "smoke": {"n": 2, "sizes": [200]}}
-
-    n: int = Field(3, ge=1, le=100, description="how many rows are read")
-    scale: float = Field(1.0, gt=0, lt=10, description="what the rows are multiplied with")
-    kind: Literal["mean", "sum"] = Field("sum", description="how the rows are put together")
-    sizes: Annotated[list[Literal[100, 200]], FromText] = Field([100], min_length=1, description="sizes")
-    note: str = Field("plain", description="kept as it is, <b> & all")
-    loud: bool = Field(False, description="whether more is said")
-
-    def data(self) -> tuple[str, ...]:
-        """Entries of the catalogue that a run reads."""
-        return ("tiny-table",)
-
-
-TINY = Chapter(name="tiny", stem="01_tiny", title="Does it work at all?", part="I. Tiny", parameters=TinyParameters)
 
 NOTEBOOK = """\
 ---
@@ -53,6 +35,21 @@ kernelspec:
   display_name: Python 3
   language: python
   name: python3
+chapter:
+  name: tiny
+  part: I. Tiny
+  minutes: 0.1
+  parameters:
+    n: {type: int, default: 3, min: 1, max: 100, help: "how many rows are read"}
+    scale: {type: float, default: 1.0, above: 0, below: 10, help: "what the rows are multiplied with"}
+    kind: {type: str, default: sum, choices: [mean, sum], help: "how the rows are put together"}
+    sizes: {type: list of int, default: [100], choices: [100, 200], at_least: 1, help: "sizes"}
+    note: {type: str, default: plain, help: "kept as it is, <b> & all"}
+    loud: {type: bool, default: false, help: "whether more is said"}
+  profiles:
+    smoke: {n: 2, sizes: [200]}
+  data:
+    - tiny-table
 ---
 
 # Does it work at all?
@@ -107,6 +104,16 @@ Path.cwd() / "shown"
 ```
 """
 
+CONTENTS = """\
+format: jb-book
+root: book/intro
+parts:
+  - caption: I. Tiny
+    numbered: true
+    chapters:
+      - file: notebooks/01_tiny
+"""
+
 CATALOGUE = """\
 tiny-table:
   kind: brain
@@ -124,13 +131,19 @@ tiny-other:
     - path: data/other.csv
 """
 
+SOURCE = "notebooks/01_tiny.md"
+
+_declared = parse_front_matter(NOTEBOOK, Path(SOURCE))
+TinyParameters = parameters_of(_declared, declaration_of(_declared))
+"""Parameters of every kind that chapters have."""
+
 FILES = {
-    "_toc.yml": "format: jb-book\nroot: book/intro\nchapters:\n  - file: notebooks/01_tiny\n",
+    "_toc.yml": CONTENTS,
     "_config.yml": "title: Tiny\n",
     "book/intro.md": "# Tiny\n",
     "pyproject.toml": "[project]\nname = 'tiny'\n",
     "requirements.lock": "numpy==2.0.0\n",
-    "notebooks/01_tiny.md": NOTEBOOK,
+    SOURCE: NOTEBOOK,
     "data/catalogue.yml": CATALOGUE,
     "data/tiny.csv": "name,value\na,1.5\nb,2.5\nc,3.5\nd,4.5\ne,5.5\n",
     "data/other.csv": "name,value\nz,0\n",
@@ -145,12 +158,9 @@ class Tiny:
     ----------
     base : Path
         Folder of everything: the home of a user, in it the project and its runs.
-    chapter : Chapter
-        Its only chapter.
     """
 
     base: Path
-    chapter: Chapter = TINY
 
     @property
     def home(self) -> Path:
@@ -166,14 +176,19 @@ class Tiny:
 
     @property
     def source(self) -> Path:
-        return self.root / "notebooks" / "01_tiny.md"
+        return self.root / SOURCE
+
+    @property
+    def chapter(self) -> Chapter:
+        """Its only chapter."""
+        return read_chapter(self.source)
 
     @property
     def store(self) -> RunStore:
         return RunStore(self.runs)
 
     def key(self, **values: Any) -> RunKey:
-        return compute_key(self.chapter, TinyParameters.from_values("tiny", values))
+        return compute_key(self.chapter, self.chapter.parameters.from_values("tiny", values))
 
     def edit(self, path: str, old: str, new: str) -> None:
         """Replace a text that is in a file once."""
@@ -191,6 +206,11 @@ class Tiny:
         """Content of every file of every run, hidden ones and the names of empty folders too."""
         paths = sorted(self.runs.rglob("*"))
         return {str(path.relative_to(self.runs)): path.read_bytes() if path.is_file() else b"" for path in paths}
+
+
+def tiny_chapter() -> Chapter:
+    """The chapter of the miniature project that is worked on."""
+    return get_chapter("tiny")
 
 
 def build(base: Path) -> Tiny:

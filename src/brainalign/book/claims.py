@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from brainalign.book.criteria import Criterion
 from brainalign.catalogue.locations import project_root
+from brainalign.runs.chapter import Chapter
 from brainalign.runs.errors import unknown
+from brainalign.runs.lined_yaml import read_lines
+from brainalign.runs.registry import all_chapters
 
 LEDGER = "data/claims.yml"
 NO_CHAPTER = "none yet"
@@ -58,7 +62,7 @@ class Claim(BaseModel):
     criterion : Criterion
         When a measurement bears the claim out.
     chapter : str
-        Chapter that records the evidence, or ``none yet``.
+        Chapter that records the evidence, or ``none yet``; it is the chapter that lists the claim in its front matter.
     profile : {"smoke", "default", "paper"}, optional
         Least demanding profile at which the chapter can test it; only with a chapter.
     stand_in : str, optional
@@ -81,7 +85,7 @@ class Claim(BaseModel):
     published: str = Field(min_length=1)
     source: str = Field(min_length=1)
     criterion: Criterion
-    chapter: str
+    chapter: str = NO_CHAPTER
     profile: Literal["smoke", "default", "paper"] | None = None
     stand_in: str | None = None
     reason: str | None = None
@@ -110,10 +114,13 @@ class Claim(BaseModel):
     @model_validator(mode="after")
     def _says_who_tests_it(self) -> Self:
         if self.has_chapter and (self.profile is None or self.reason is not None):
-            msg = f"claim '{self.id}' has the chapter {self.chapter}, so it needs a profile and no reason"
+            msg = f"claim '{self.id}' is listed by the chapter {self.chapter}, so it needs a profile and no reason"
             raise ValueError(msg)
         if not self.has_chapter and (self.reason is None or self.profile is not None):
-            msg = f"claim '{self.id}' has no chapter yet, so it needs a reason and no profile"
+            msg = (
+                f"claim '{self.id}' is listed by no chapter. List it under claims in the front matter of the chapter "
+                "that tests it, or give a reason and no profile"
+            )
             raise ValueError(msg)
         return self
 
@@ -160,12 +167,45 @@ def read_ledger(path: Path | None = None) -> Ledger:
 
     Raises
     ------
-    pydantic.ValidationError
-        When an entry is incomplete or contradicts itself; the text names it.
+    UsageError
+        An entry is incomplete or contradicts itself, no chapter tests a claim that has no reason, or a chapter lists a
+        claim that is not there; the text names file and line.
     """
-    return _read(path or project_root() / LEDGER)
+    path = path or project_root() / LEDGER
+    return _read(path, path.stat().st_mtime_ns, all_chapters())
 
 
-@cache
-def _read(path: Path) -> Ledger:
-    return Ledger.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+@lru_cache(maxsize=8)
+def _read(path: Path, _changed: int, chapters: tuple[Chapter, ...]) -> Ledger:
+    found = read_lines(path)
+    claims = found.values.get("claims", []) if isinstance(found.values, dict) else []
+    owners = _owners(chapters, [claim.get("id") for claim in claims])
+    for number, claim in enumerate(claims):
+        if "chapter" in claim:
+            text = "a chapter lists its claims in its front matter; leave 'chapter' out of the ledger."
+            raise found.error(("claims", number, "chapter"), text)
+        if claim.get("id") in owners:
+            claim["chapter"] = owners[claim["id"]]
+    try:
+        return Ledger.model_validate(found.values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise found.error(problem["loc"], problem["msg"].removeprefix("Value error, ")) from None
+
+
+def _owners(chapters: Iterable[Chapter], known: Sequence[str]) -> dict[str, str]:
+    owners: dict[str, str] = {}
+    for chapter in chapters:
+        for place, claim in enumerate(chapter.declaration.claims):
+            if claim not in known:
+                near = get_close_matches(claim, known, n=3, cutoff=0.4)
+                hint = f" Did you mean {' or '.join(near)}?" if near else ""
+                text = f"there is no claim '{claim}' in {LEDGER}.{hint} Mend its name, or add the claim there."
+                raise chapter.front_matter.error(("claims", place), text)
+            if claim in owners:
+                text = (
+                    f"the claim '{claim}' is listed by the chapter {owners[claim]} as well; one chapter tests a claim."
+                )
+                raise chapter.front_matter.error(("claims", place), text)
+            owners[claim] = chapter.name
+    return owners

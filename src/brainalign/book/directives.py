@@ -20,7 +20,7 @@ from brainalign.runs.chapter import Chapter
 from brainalign.runs.deposits import Deposit, list_deposits
 from brainalign.runs.keys import compute_key
 from brainalign.runs.manifest import hardware_line
-from brainalign.runs.registry import CHAPTERS, get_chapter
+from brainalign.runs.registry import all_chapters, get_chapter
 
 _ORIGINS = {
     "fresh": "executed for this build",
@@ -81,7 +81,7 @@ class BookStatus(MarkdownDirective):
     def lines(self) -> list[str]:
         """One row a chapter."""
         rows = []
-        for chapter in CHAPTERS:
+        for chapter in all_chapters():
             record = self.record(chapter.docname)
             memory = f"{record['peak_memory_bytes'] / 2**20:.0f} MiB"
             rows.append(
@@ -96,7 +96,7 @@ class BookStatus(MarkdownDirective):
                 )
             )
         head = ("chapter", "executed", "time, memory", "parameters", "in this book", "against the code", "hardware")
-        versions = {name: number for c in CHAPTERS for name, number in self.record(c.docname)["versions"].items()}
+        versions = {name: number for c in all_chapters() for name, number in self.record(c.docname)["versions"].items()}
         return [
             *markdown_table(head, rows),
             "",

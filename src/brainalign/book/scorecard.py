@@ -17,7 +17,7 @@ from brainalign.book.pages import page_record
 from brainalign.book.verdicts import TESTED, Judgement, Verdict, claims_of_cell, counts, judge_all, record_of_page
 from brainalign.catalogue.locations import project_root
 from brainalign.runs.chapter import Chapter
-from brainalign.runs.registry import CHAPTERS, get_chapter
+from brainalign.runs.registry import all_chapters, get_chapter
 
 _HEAD = ("verdict", "claim", "published", "measured here", "what the test is")
 _HEAD_UNTESTED = ("claim", "published", "why not yet")
@@ -30,7 +30,7 @@ class Scorecard(MarkdownDirective):
         """Counts, then a section for each study."""
         self.env.note_dependency(str(project_root() / LEDGER))
         ledger = read_ledger()
-        chapters = [chapter for chapter in CHAPTERS if any(claim.chapter == chapter.name for claim in ledger.claims)]
+        chapters = [chapter for chapter in all_chapters() if chapter.declaration.claims]
         judgements = judge_all(ledger, [record_of_page(chapter, self._page(chapter)) for chapter in chapters])
         found = [f"Of {len(judgements)} claims: {counts(judgements)}."]
         for key, study in ledger.studies.items():

@@ -26,7 +26,7 @@ from brainalign.runs.errors import BookError, StoreError, StoreWarning, UsageErr
 from brainalign.runs.manifest import hardware_line
 from brainalign.runs.parameters import DEFAULT_PROFILE
 from brainalign.runs.progress import chapter_progress
-from brainalign.runs.registry import CHAPTERS, get_chapter
+from brainalign.runs.registry import all_chapters, get_chapter
 from brainalign.runs.store import ChapterFailedError, Run, RunStore
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def list_chapters() -> None:
     """List the chapters and their latest runs."""
     store = RunStore()
     table = Table("chapter", "part", "asks", "latest run", box=None, pad_edge=False)
-    for chapter in CHAPTERS:
+    for chapter in all_chapters():
         runs = store.good_runs(chapter.name)
         latest = f"{runs[0].manifest.run_id}, {runs[0].manifest.started[:10]}" if runs else "none yet"
         table.add_row(*(Text(text) for text in (chapter.name, chapter.part, chapter.title, latest)))
@@ -156,7 +156,7 @@ def book(
         msg = "--save-pairs writes the chapters at their defaults; give it without --committed and --profile."
         raise UsageError(msg)
     console = open_console()
-    outcomes = committed_outcomes(CHAPTERS) if committed else _run_all(console, profile)
+    outcomes = committed_outcomes(all_chapters()) if committed else _run_all(console, profile)
     if save_pairs:
         save_executed_pairs(outcomes)
     with console.status("building the pages"):
@@ -174,8 +174,8 @@ register_sweeps(app)
 def _run_all(console: Console, profile: str) -> list[ChapterOutcome]:
     from brainalign.book.building import run_chapters
 
-    with chapter_progress(console, len(CHAPTERS)) as progress:
-        outcomes = run_chapters(CHAPTERS, profile=profile, progress=progress)
+    with chapter_progress(console, len(all_chapters())) as progress:
+        outcomes = run_chapters(all_chapters(), profile=profile, progress=progress)
     failed = [outcome.failure for outcome in outcomes if outcome.failure]
     for run in failed:
         _show_error(console, run)

@@ -14,7 +14,7 @@ from brainalign.book.verdicts import Judgement, Record, counts, judge_all, recor
 from brainalign.cli.console import open_console
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.errors import unknown
-from brainalign.runs.registry import CHAPTERS
+from brainalign.runs.registry import all_chapters
 from brainalign.runs.store import RunStore
 
 Study = Annotated[str | None, typer.Option(metavar="STUDY", help="Only the claims of this study.")]
@@ -29,7 +29,7 @@ def judge_claims(study: Study = None, committed: Committed = False) -> None:
     if study is not None and study not in ledger.studies:
         raise unknown(kind="study", given=study, known=ledger.studies)
     store = None if committed else RunStore()
-    judgements = judge_all(ledger, filter(None, (_record(chapter, store) for chapter in CHAPTERS)))
+    judgements = judge_all(ledger, filter(None, (_record(chapter, store) for chapter in all_chapters())))
     console = open_console()
     for key, described in ledger.studies.items():
         if study in (None, key):

@@ -21,7 +21,7 @@ from brainalign.cli.plans import print_plans
 from brainalign.runs.errors import UsageError, unknown
 from brainalign.runs.grids import Grid, read_grid
 from brainalign.runs.parameters import DEFAULT_PROFILE
-from brainalign.runs.registry import CHAPTERS, get_chapter
+from brainalign.runs.registry import all_chapters, get_chapter
 from brainalign.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ def plan(
         plans = [plan_sweep(get_chapter(chapter), read_grid(grid))]
     else:
         profile = profile or DEFAULT_PROFILE
-        known = dict.fromkeys(name for one in CHAPTERS for name in one.parameters.profiles)
+        known = dict.fromkeys(name for one in all_chapters() for name in one.parameters.profiles)
         if profile not in known:
             raise unknown(kind="profile", given=profile, known=known)
-        chosen = [one for one in CHAPTERS if profile in one.parameters.profiles] if chapter is None else []
+        chosen = [one for one in all_chapters() if profile in one.parameters.profiles] if chapter is None else []
         if parameter and chapter is None:
             msg = "-p sets a parameter of one chapter: name the chapter."
             raise UsageError(msg)

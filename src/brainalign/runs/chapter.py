@@ -1,51 +1,67 @@
-"""What a chapter is: a text notebook, its executed pair, and its parameters."""
+"""What a chapter is: a text notebook that declares itself, and its executed pair."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from brainalign.catalogue.locations import project_root
+from brainalign.runs.declaration import Declaration, declaration_of
+from brainalign.runs.front_matter import KEY, FrontMatter, read_front_matter
+from brainalign.runs.parameter_models import parameters_of
 from brainalign.runs.parameters import ChapterParameters
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chapter:
-    """A chapter of the book.
+    """A chapter of the book; made by `read_chapter`.
 
     Attributes
     ----------
-    name : str
-        Short name, used on the command line.
-    stem : str
-        File name without ending, in ``notebooks``.
-    title : str
-        What the chapter asks.
-    part : str
-        Part of the book.
+    source_path : Path
+        The text notebook, which is edited and declares everything else.
+    front_matter : FrontMatter
+        What it declares, as it was written.
+    declaration : Declaration
+        The same, checked.
     parameters : type of ChapterParameters
-        Its parameters.
+        The model that checks values of its parameters.
     """
 
-    name: str
-    stem: str
-    title: str
-    part: str
+    source_path: Path
+    front_matter: FrontMatter
+    declaration: Declaration
     parameters: type[ChapterParameters]
 
     @property
-    def source_path(self) -> Path:
-        """The text notebook, which is edited."""
-        return project_root() / "notebooks" / f"{self.stem}.md"
+    def name(self) -> str:
+        """Short name, used on the command line."""
+        return self.declaration.name
+
+    @property
+    def title(self) -> str:
+        """What the chapter asks, its first heading."""
+        return self.front_matter.title
+
+    @property
+    def part(self) -> str:
+        """Part of the book."""
+        return self.declaration.part
+
+    @property
+    def stem(self) -> str:
+        """File name without ending, in ``notebooks``."""
+        return self.source_path.stem
 
     @property
     def pair_path(self) -> Path:
         """The executed pair, which is committed and read."""
-        return project_root() / "notebooks" / f"{self.stem}.ipynb"
+        return self.source_path.with_suffix(".ipynb")
 
     @property
     def docname(self) -> str:
@@ -53,12 +69,37 @@ class Chapter:
         return f"notebooks/{self.stem}"
 
     def read_source(self) -> NotebookNode:
-        """The text notebook as cells, without outputs."""
-        return jupytext.read(self.source_path)
+        """The text notebook as cells, without outputs and without the declaration."""
+        notebook = jupytext.read(self.source_path)
+        notebook.metadata.pop(KEY, None)
+        return notebook
 
     def read_pair(self) -> NotebookNode | None:
         """The executed pair, or None when there is none."""
         return nbformat.read(self.pair_path, as_version=4) if self.pair_path.is_file() else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The model of the parameters is made where it is used, and cannot be sent to another process.
+        return read_chapter, (self.source_path,)
+
+
+def read_chapter(path: Path) -> Chapter:
+    """A chapter from its source; read again only when the file has changed.
+
+    Raises
+    ------
+    UsageError
+        Something in the front matter is not as it should be; the text names file and line.
+    """
+    state = path.stat()
+    return _read(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, _changed: int, _size: int) -> Chapter:
+    found = read_front_matter(path)
+    declared = declaration_of(found)
+    return Chapter(path, found, declared, parameters_of(found, declared))
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from brainalign.catalogue.entries import DataFile, MissingDataError, catalogue, files_of
 from brainalign.catalogue.kept_models import lenders_of
-from brainalign.runs.parameters import ChapterParameters, files_reference
+from brainalign.runs.model_files import files_reference
+from brainalign.runs.parameters import ChapterParameters
 
 ABSENT = "absent"
 """What stands in a key instead of a checksum, for optional data that is not on this machine."""

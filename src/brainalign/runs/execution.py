@@ -246,8 +246,8 @@ def _undeclared_data(used: list[str], parameters: ChapterParameters) -> dict[str
     if not undeclared:
         return None
     text = (
-        f"the chapter read {', '.join(undeclared)}, which its parameters do not declare, so a change of it would go "
-        f"unnoticed. Add it to {type(parameters).__name__}.data."
+        f"the chapter read {', '.join(undeclared)}, which it does not declare, so a change of it would go "
+        f"unnoticed. Add it to data in its front matter."
     )
     return _describe_error("UndeclaredData", text)
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from brainalign.catalogue.kept_models import HUBS
 from brainalign.catalogue.references import parse_reference
+from brainalign.runs.data_entries import DataEntry, references
+from brainalign.runs.declaration import Declaration, breach_of
 from brainalign.runs.errors import UsageError, unknown
 
 DEFAULT_PROFILE = "default"
@@ -59,6 +60,12 @@ class ChapterParameters(BaseModel):
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {DEFAULT_PROFILE: {}}
     """Named sets of values that differ from the defaults."""
 
+    chapter: ClassVar[str] = "this chapter"
+    """Name of the chapter, for the texts of its rules."""
+
+    declaration: ClassVar[Declaration | None] = None
+    """What the chapter declares; None where a model of parameters is written by hand."""
+
     device: Device = Field("auto", description="where torch computes, auto, cpu, cuda, cuda:N, or mps")
 
     @classmethod
@@ -67,16 +74,28 @@ class ChapterParameters(BaseModel):
         cls.__pydantic_fields__["device"] = cls.__pydantic_fields__.pop("device")
         cls.model_rebuild(force=True)
 
+    @model_validator(mode="after")
+    def _keeps_the_rules(self) -> Self:
+        for rule in self.declaration.rules if self.declaration else ():
+            if broken := breach_of(rule, vars(self)):
+                msg = f"{self.chapter}: {broken}"
+                raise ValueError(msg)
+        return self
+
     def data(self) -> tuple[str, ...]:
-        """Entries of the catalogue, or ``file:`` references, that a run with these parameters reads."""
-        return ()
+        """Entries of the catalogue, and models, that a run with these parameters reads."""
+        return self._references(self.declaration.data) if self.declaration else ()
 
     def optional_data(self) -> tuple[str, ...]:
         """References that a run with these parameters reads if they are on this machine, and does without if not.
 
         Their state, the checksum or that they are absent, is part of the key: once one is there, the run is made anew.
         """
-        return ()
+        return self._references(self.declaration.optional_data) if self.declaration else ()
+
+    def _references(self, entries: Iterable[DataEntry]) -> tuple[str, ...]:
+        models = {name for name, one in self.declaration.parameters.items() if one.kind == "model"}
+        return references(entries, vars(self), models)
 
     @classmethod
     def from_values(cls, chapter: str, values: Mapping[str, Any], *, profile: str = DEFAULT_PROFILE) -> Self:
@@ -138,9 +157,9 @@ class ChapterParameters(BaseModel):
         return [
             ParameterInfo(
                 name,
-                _type_name(field.annotation),
+                type_name(field.annotation),
                 json.dumps(field.default),
-                _bounds(schema[name]),
+                bounds_of(schema[name]),
                 field.description or "",
             )
             for name, field in cls.model_fields.items()
@@ -204,54 +223,33 @@ ModelReference = Annotated[str, AfterValidator(_known_model)]
 """A model by any reference or id that `brainalign.catalogue.references.parse_reference` reads."""
 
 
-def files_reference(model: str) -> str:
-    """What names the files of a model: its reference in full, without the tower, which lies in the same file.
-
-    Parameters
-    ----------
-    model : str
-        A model reference.
-
-    Returns
-    -------
-    str
-        For `ChapterParameters.data`. An untrained twin keeps its ``@random`` when nothing of the trained model is read
-        to build it; of a single file of the user's own it is the folder.
-
-    Examples
-    --------
-    >>> files_reference("clip-base-16-vision"), files_reference("zoo:mae-s@random")
-    ('hf:openai/clip-vit-base-patch16', 'zoo:mae-s')
-    """
-    reference = parse_reference(model).files
-    if reference.hub in HUBS:
-        return str(reference)
-    if reference.hub == "file" and Path(reference.name).expanduser().is_file():
-        reference = replace(reference, name=str(Path(reference.name).parent))
-    return str(replace(reference, random=False))
-
-
-def _type_name(annotation: Any) -> str:
+def type_name(annotation: Any) -> str:
+    """A type as it is shown to the user."""
     if get_origin(annotation) is Annotated:
-        return _type_name(get_args(annotation)[0])
+        return type_name(get_args(annotation)[0])
     if get_origin(annotation) is Literal:
         return type(get_args(annotation)[0]).__name__
     if get_origin(annotation) in (list, tuple):
-        return f"list of {_type_name(get_args(annotation)[0])}"
+        return f"list of {type_name(get_args(annotation)[0])}"
     return annotation.__name__
 
 
-def _bounds(schema: Mapping[str, Any]) -> str:
+def bounds_of(schema: Mapping[str, Any]) -> str:
+    """Bounds and choices in the JSON schema of a type, as they are shown to the user."""
     parts = []
     if "enum" in schema:
         parts.append(" | ".join(map(str, schema["enum"])))
     for key, sign in (("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("exclusiveMaximum", "<")):
         if key in schema:
             parts.append(f"{sign} {schema[key]}")
-    if "items" in schema and (inner := _bounds(schema["items"])):
+    if "items" in schema and (inner := bounds_of(schema["items"])):
         parts.append(f"each {inner}")
     if schema.get("minItems"):
         parts.append(f"at least {schema['minItems']}")
+    if "maxItems" in schema:
+        parts.append(f"at most {schema['maxItems']}")
+    if "pattern" in schema:
+        parts.append(f"matching {schema['pattern']}")
     return ", ".join(parts)
 
 

@@ -1,204 +1,42 @@
-"""All chapters, in the order of the book."""
+"""All chapters, in the order of the book: the files in ``notebooks``."""
 
 from __future__ import annotations
 
-from brainalign.runs.chapter import Chapter
-from brainalign.runs.chapters.agreement import AgreementParameters
-from brainalign.runs.chapters.alice import AliceParameters
-from brainalign.runs.chapters.architecture import ArchitectureParameters
-from brainalign.runs.chapters.cka import CkaParameters
-from brainalign.runs.chapters.controlled import ControlledParameters
-from brainalign.runs.chapters.controls import ControlsParameters
-from brainalign.runs.chapters.encoding_model import EncodingModelParameters
-from brainalign.runs.chapters.head import HeadParameters
-from brainalign.runs.chapters.input_attention import InputParameters
-from brainalign.runs.chapters.measures import MeasuresParameters
-from brainalign.runs.chapters.models import ModelsParameters
-from brainalign.runs.chapters.neurons import NeuronsParameters
-from brainalign.runs.chapters.objects import ObjectsParameters
-from brainalign.runs.chapters.opened import OpenedParameters
-from brainalign.runs.chapters.optimization import OptimizationParameters
-from brainalign.runs.chapters.people import PeopleParameters
-from brainalign.runs.chapters.polarity import PolarityParameters
-from brainalign.runs.chapters.pruning import PruningParameters
-from brainalign.runs.chapters.ranges import RangesParameters
-from brainalign.runs.chapters.redundancy import RedundancyParameters
-from brainalign.runs.chapters.scale import ScaleParameters
-from brainalign.runs.chapters.survey import SurveyParameters
-from brainalign.runs.chapters.topology import TopologyParameters
-from brainalign.runs.chapters.tuning import TuningParameters
-from brainalign.runs.errors import unknown
+from collections.abc import Sequence
+from pathlib import Path
 
-CHAPTERS: tuple[Chapter, ...] = (
-    Chapter(
-        name="models",
-        stem="00_models",
-        title="Who are the models?",
-        part="The models",
-        parameters=ModelsParameters,
-    ),
-    Chapter(
-        name="head",
-        stem="01_head",
-        title="One attention head as a brain network, step by step",
-        part="I. Topological alignment",
-        parameters=HeadParameters,
-    ),
-    Chapter(
-        name="topology",
-        stem="02_topology",
-        title="Does a language model's attention lie where brain networks lie?",
-        part="I. Topological alignment",
-        parameters=TopologyParameters,
-    ),
-    Chapter(
-        name="controlled",
-        stem="10_controlled",
-        title="Does the training objective move alignment?",
-        part="I. Topological alignment",
-        parameters=ControlledParameters,
-    ),
-    Chapter(
-        name="controls",
-        stem="11_controls",
-        title="Would any heads, and any parcels, show the same?",
-        part="I. Topological alignment",
-        parameters=ControlsParameters,
-    ),
-    Chapter(
-        name="survey",
-        stem="12_survey",
-        title="Do families of models differ in their alignment?",
-        part="I. Topological alignment",
-        parameters=SurveyParameters,
-    ),
-    Chapter(
-        name="input",
-        stem="13_input",
-        title="Do heads do on real input what their positions say?",
-        part="I. Topological alignment",
-        parameters=InputParameters,
-    ),
-    Chapter(
-        name="scale",
-        stem="14_scale",
-        title="Does brain-likeness follow accuracy, or size?",
-        part="I. Topological alignment",
-        parameters=ScaleParameters,
-    ),
-    Chapter(
-        name="measures",
-        stem="03_measures",
-        title="What does a similarity measure ignore?",
-        part="II. Similarity measures",
-        parameters=MeasuresParameters,
-    ),
-    Chapter(
-        name="cka",
-        stem="04_cka",
-        title="Does a high CKA mean that two representations agree?",
-        part="II. Similarity measures",
-        parameters=CkaParameters,
-    ),
-    Chapter(
-        name="optimization",
-        stem="05_optimization",
-        title="What does a good similarity score need?",
-        part="II. Similarity measures",
-        parameters=OptimizationParameters,
-    ),
-    Chapter(
-        name="ranges",
-        stem="06_ranges",
-        title="Which pairs of scores are possible?",
-        part="II. Similarity measures",
-        parameters=RangesParameters,
-    ),
-    Chapter(
-        name="agreement",
-        stem="07_agreement",
-        title="Do the metrics of brain alignment agree with each other?",
-        part="II. Similarity measures",
-        parameters=AgreementParameters,
-    ),
-    Chapter(
-        name="tuning",
-        stem="08_tuning",
-        title="Does tuning a model to a brain make it more brain-like?",
-        part="II. Similarity measures",
-        parameters=TuningParameters,
-    ),
-    Chapter(
-        name="pruning",
-        stem="09_pruning",
-        title="Which layers of a network can go?",
-        part="II. Similarity measures",
-        parameters=PruningParameters,
-    ),
-    Chapter(
-        name="opened",
-        stem="24_opened",
-        title="What goes on inside a CLIP and a METER?",
-        part="III. Encoding of the brain",
-        parameters=OpenedParameters,
-    ),
-    Chapter(
-        name="encoding",
-        stem="20_encoding",
-        title="What is an encoding model?",
-        part="III. Encoding of the brain",
-        parameters=EncodingModelParameters,
-    ),
-    Chapter(
-        name="alice",
-        stem="21_alice",
-        title="What does a language model know of a brain that listens to Alice?",
-        part="III. Encoding of the brain",
-        parameters=AliceParameters,
-    ),
-    Chapter(
-        name="neurons",
-        stem="22_neurons",
-        title="Do artificial neurons predict brain networks?",
-        part="III. Encoding of the brain",
-        parameters=NeuronsParameters,
-    ),
-    Chapter(
-        name="redundancy",
-        stem="25_redundancy",
-        title="Are artificial neurons redundant, as regions are?",
-        part="III. Encoding of the brain",
-        parameters=RedundancyParameters,
-    ),
-    Chapter(
-        name="polarity",
-        stem="26_polarity",
-        title="Do layers drive brain networks up and down?",
-        part="III. Encoding of the brain",
-        parameters=PolarityParameters,
-    ),
-    Chapter(
-        name="architecture",
-        stem="27_architecture",
-        title="Do separate streams go with separate networks?",
-        part="III. Encoding of the brain",
-        parameters=ArchitectureParameters,
-    ),
-    Chapter(
-        name="people",
-        stem="28_people",
-        title="All four findings, and what people would add",
-        part="III. Encoding of the brain",
-        parameters=PeopleParameters,
-    ),
-    Chapter(
-        name="objects",
-        stem="23_objects",
-        title="What do models say of a brain that sees objects?",
-        part="III. Encoding of the brain",
-        parameters=ObjectsParameters,
-    ),
-)
+import yaml
+
+from brainalign.catalogue.locations import project_root
+from brainalign.runs.chapter import Chapter, read_chapter
+from brainalign.runs.errors import unknown
+from brainalign.runs.front_matter import source_paths
+
+CONTENTS = "_toc.yml"
+
+
+def all_chapters() -> tuple[Chapter, ...]:
+    """Every chapter of the project, part by part and by the name of its file.
+
+    Raises
+    ------
+    UsageError
+        A chapter does not declare itself as it should; the text names file and line and says how to mend it.
+    """
+    found = [read_chapter(path) for path in source_paths()]
+    names = [chapter.name for chapter in found]
+    parts = parts_of_the_book(project_root() / CONTENTS)
+    for number, chapter in enumerate(found):
+        if chapter.name in names[:number]:
+            other = found[names.index(chapter.name)].source_path.name
+            text = f"the name '{chapter.name}' is that of {other} as well. Give one of the two another name."
+            raise chapter.front_matter.error(("name",), text)
+        if chapter.part not in parts:
+            raise chapter.front_matter.error(("part",), str(unknown("part", chapter.part, parts, owner=CONTENTS)))
+        for place, name in enumerate(chapter.declaration.before):
+            if name not in names or name == chapter.name:
+                raise chapter.front_matter.error(("before", place), str(unknown("chapter", name, names)))
+    return tuple(sorted(found, key=lambda chapter: parts.index(chapter.part)))
 
 
 def get_chapter(name: str) -> Chapter:
@@ -209,7 +47,14 @@ def get_chapter(name: str) -> Chapter:
     UsageError
         For an unknown name; the text gives the nearest one.
     """
-    for chapter in CHAPTERS:
+    found = all_chapters()
+    for chapter in found:
         if chapter.name == name:
             return chapter
-    raise unknown(kind="chapter", given=name, known=[chapter.name for chapter in CHAPTERS])
+    raise unknown(kind="chapter", given=name, known=[chapter.name for chapter in found])
+
+
+def parts_of_the_book(path: Path) -> Sequence[str]:
+    """Captions of the parts that hold chapters, in order: those of a `_toc.yml` that are numbered."""
+    contents = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return [part["caption"] for part in contents.get("parts", []) if part.get("numbered")]

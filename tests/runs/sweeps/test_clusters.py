@@ -15,7 +15,7 @@ from brainalign.runs.sweeps.clusters import local_client, running_client, slurm_
 from brainalign.runs.sweeps.driver import prepare
 from brainalign.runs.sweeps.progress import Pace, sweep_progress
 from tests.runs.sweeps.cases import THREE
-from tests.runs.tiny import TINY
+from tests.runs.tiny import tiny_chapter
 
 # Workers
 
@@ -84,7 +84,7 @@ def test_the_pace_counts_what_was_executed_and_not_what_was_looked_up():
 
 
 def test_progress_is_plain_lines_when_nobody_watches(tiny):
-    record = prepare(TINY, THREE).record
+    record = prepare(tiny_chapter(), THREE).record
     text = StringIO()
     with sweep_progress(Console(file=text, width=200), record) as progress:
         for run_id, state in zip(list(record.runs), ("done", "failed"), strict=False):
@@ -98,7 +98,7 @@ def test_progress_is_plain_lines_when_nobody_watches(tiny):
 
 
 def test_in_a_terminal_the_bar_says_it_and_only_failures_are_lines(tiny):
-    record = prepare(TINY, THREE).record
+    record = prepare(tiny_chapter(), THREE).record
     text = StringIO()
     with sweep_progress(Console(file=text, width=200, force_terminal=True), record) as progress:
         for run_id, state in zip(list(record.runs), ("done", "failed"), strict=False):

@@ -16,12 +16,12 @@ from brainalign.runs.sweeps import worker
 from brainalign.runs.sweeps.driver import prepare, run_sweep
 from brainalign.runs.sweeps.record import SweepJournal, read_record, record_path
 from tests.runs.sweeps.cases import THREE
-from tests.runs.tiny import TINY, manifest, put
+from tests.runs.tiny import manifest, put, tiny_chapter
 
 
 def start(client, grid=THREE, **options):
     endings = []
-    sweep = prepare(TINY, grid, **options)
+    sweep = prepare(tiny_chapter(), grid, **options)
     run_sweep(sweep, client, on_ending=lambda run, run_id, executed: endings.append((run.values, run.state, executed)))
     return sweep, endings
 
@@ -77,31 +77,31 @@ def test_a_failure_that_left_no_run_is_remembered_by_the_record(tiny, client, ex
         broken.setattr(worker, "execute_run", die)
         sweep, _ = start(client)
     assert {run.error for run in sweep.record.runs.values()} == {"MemoryError: no space left"}
-    assert prepare(TINY, THREE).pending == []
-    assert len(prepare(TINY, THREE, retry_failed=True).pending) == 3
+    assert prepare(tiny_chapter(), THREE).pending == []
+    assert len(prepare(tiny_chapter(), THREE, retry_failed=True).pending) == 3
 
 
 def test_nothing_starts_before_every_value_and_file_is_right(tiny):
     with pytest.raises(UsageError, match=r"^tiny: n = 101 is not allowed"):
-        prepare(TINY, make_grid({"product": {"n": [1, 101]}}))
+        prepare(tiny_chapter(), make_grid({"product": {"n": [1, 101]}}))
     (tiny.root / "data" / "tiny.csv").unlink()
     with pytest.raises(MissingDataError, match=r"Mend it with: git checkout"):
-        prepare(TINY, THREE)
+        prepare(tiny_chapter(), THREE)
     assert not tiny.runs.exists()
 
 
 def test_what_was_changed_since_the_start_is_not_run_under_the_old_key(tiny, client, executed):
-    sweep = prepare(TINY, THREE)
+    sweep = prepare(tiny_chapter(), THREE)
     tiny.edit("notebooks/01_tiny.md", 'record("note", note)', 'record("note", note + "!")')
     run_sweep(sweep, client)
     assert executed == []
     assert all("copy of the project" in run.error for run in sweep.record.runs.values())
-    assert len(prepare(TINY, THREE).pending) == 3  # their keys are others now
+    assert len(prepare(tiny_chapter(), THREE).pending) == 3  # their keys are others now
 
 
 def test_a_notebook_that_never_ends_is_stopped(tiny, client, monkeypatch):
     monkeypatch.setenv("TINY_BEHAVIOUR", "hang")
-    sweep = prepare(TINY, make_grid({"product": {"n": [1]}}))
+    sweep = prepare(tiny_chapter(), make_grid({"product": {"n": [1]}}))
     (run,) = run_sweep(sweep, client, timeouts={"run_timeout": 2}).runs.values()
     assert (run.state, run.error.split(":")[0]) == ("failed", "RunTimeoutError")
 
@@ -111,7 +111,9 @@ def test_limits_of_time_reach_the_run(tiny, client, monkeypatch):
     monkeypatch.setattr(execution, "execute_notebook", lambda *given: seen.append(given[-1].seconds_left(None)))
     for limit in ("cell_timeout", "run_timeout"):
         run_sweep(
-            prepare(TINY, make_grid({"values": {"note": limit}, "product": {"n": [1]}})), client, timeouts={limit: 70}
+            prepare(tiny_chapter(), make_grid({"values": {"note": limit}, "product": {"n": [1]}})),
+            client,
+            timeouts={limit: 70},
         )
     assert seen[0] == 70
     assert 0 < seen[1] < 70
@@ -123,7 +125,7 @@ def test_limits_of_time_reach_the_run(tiny, client, monkeypatch):
 def test_two_sweeps_at_once_run_every_key_once_and_keep_both_records(tiny, client, executed):
     executed.seconds = 0.2
     grids = [make_grid({"product": {"n": {"from": first, "to": first + 3}}}) for first in (1, 3)]
-    sweeps = [prepare(TINY, grid) for grid in (*grids, grids[0])]
+    sweeps = [prepare(tiny_chapter(), grid) for grid in (*grids, grids[0])]
     with ThreadPoolExecutor(3) as drivers:
         list(drivers.map(lambda sweep: run_sweep(sweep, client), sweeps))
     assert sorted(executed) == [1, 2, 3, 4, 5, 6]
@@ -133,7 +135,7 @@ def test_two_sweeps_at_once_run_every_key_once_and_keep_both_records(tiny, clien
 
 
 def test_a_run_that_somebody_is_at_is_left_for_later(tiny, executed):
-    sweep = prepare(TINY, THREE)
+    sweep = prepare(tiny_chapter(), THREE)
     task = sweep.task(sweep.pending[0], 1, {})
     folder = tiny.runs / "sweeps" / "locks"
     folder.mkdir(parents=True)
@@ -145,7 +147,7 @@ def test_a_run_that_somebody_is_at_is_left_for_later(tiny, executed):
 
 
 def test_what_failed_for_another_sweep_meanwhile_is_not_tried_again(tiny, executed):
-    sweep = prepare(TINY, THREE)
+    sweep = prepare(tiny_chapter(), THREE)
     task = sweep.task(sweep.pending[0], 1, {})
     error = {"kind": "ValueError", "text": "no luck", "cell": 3, "source": "", "traceback": ""}
     written = manifest(tiny.key(n=1), status="failed", error=error, started="2099-01-01T00:00:00+00:00")
@@ -158,7 +160,7 @@ def test_threads_of_the_libraries_are_limited_in_the_run_alone(tiny, monkeypatch
     seen = []
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setattr(worker, "_execute", lambda *_: seen.append({k: os.environ[k] for k in worker.THREAD_VARIABLES}))
-    sweep = prepare(TINY, THREE)
+    sweep = prepare(tiny_chapter(), THREE)
     worker.execute(sweep.task(sweep.pending[0], 3, {}), 0)
     assert seen == [dict.fromkeys(worker.THREAD_VARIABLES, "3")]
     assert os.environ["OMP_NUM_THREADS"] == "7"
@@ -175,8 +177,11 @@ def test_the_records_are_no_chapter_to_the_store(tiny, client, executed):
 
 
 def test_a_journal_adds_to_what_another_driver_has_written(tiny):
-    sweep = prepare(TINY, THREE)
-    mine, theirs = SweepJournal(tiny.store, sweep.record), SweepJournal(tiny.store, prepare(TINY, THREE).record)
+    sweep = prepare(tiny_chapter(), THREE)
+    mine, theirs = (
+        SweepJournal(tiny.store, sweep.record),
+        SweepJournal(tiny.store, prepare(tiny_chapter(), THREE).record),
+    )
     mine.begin()
     theirs.begin()
     ids = sweep.pending
@@ -189,7 +194,7 @@ def test_a_journal_adds_to_what_another_driver_has_written(tiny):
 
 
 def test_a_second_start_keeps_what_the_record_says_has_ended(tiny):
-    sweep, later = prepare(TINY, THREE), prepare(TINY, THREE)
+    sweep, later = prepare(tiny_chapter(), THREE), prepare(tiny_chapter(), THREE)
     first, second, _ = sweep.pending
     journal = SweepJournal(tiny.store, sweep.record)
     journal.begin()

@@ -17,7 +17,7 @@ from brainalign.runs.sweeps.clusters import running_client
 from brainalign.runs.sweeps.driver import SweepInterruptedError, prepare, run_sweep
 from brainalign.runs.sweeps.record import read_record
 from tests.runs.sweeps.cases import ROOT, THREE, marks, wait_for
-from tests.runs.tiny import TINY
+from tests.runs.tiny import tiny_chapter
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_killed_worker_and_a_lost_scheduler_lose_no_finished_run(marking, proc
         kernel = psutil.Process(int(marks(marking)[0].stem.partition("-")[2]))
         kernel.parent().kill()
 
-    sweep = prepare(TINY, make_grid({"product": {"n": [1, 2]}}))
+    sweep = prepare(tiny_chapter(), make_grid({"product": {"n": [1, 2]}}))
     with ThreadPoolExecutor(1) as killer, running_client(address, patience=5) as client:
         client.wait_for_workers(2)
         killed = killer.submit(kill_the_first_worker)
@@ -70,7 +70,7 @@ def test_a_killed_worker_and_a_lost_scheduler_lose_no_finished_run(marking, proc
         wait_for(lambda: marks(marking, 3))
         scheduler.kill()
 
-    more = prepare(TINY, THREE)
+    more = prepare(tiny_chapter(), THREE)
     assert len(more.pending) == 1
     with ThreadPoolExecutor(1) as killer, running_client(address, patience=2) as client:
         killer.submit(kill_the_scheduler)
@@ -84,11 +84,11 @@ DRIVER = """
 from brainalign.runs.grids import make_grid
 from brainalign.runs.sweeps.clusters import local_client
 from brainalign.runs.sweeps.driver import prepare, run_sweep
-from tests.runs.tiny import TINY
+from tests.runs.tiny import tiny_chapter
 
 if __name__ == "__main__":
     with local_client(1) as client:
-        run_sweep(prepare(TINY, make_grid({"product": {"n": {"from": 1, "to": 3}}})), client)
+        run_sweep(prepare(tiny_chapter(), make_grid({"product": {"n": {"from": 1, "to": 3}}})), client)
 """
 
 
@@ -101,7 +101,7 @@ def test_a_killed_driver_loses_no_finished_run_and_the_second_start_continues(ma
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     finished = {run.manifest.run_id for run in marking.store.good_runs("tiny")}
-    sweep = prepare(TINY, THREE)
+    sweep = prepare(tiny_chapter(), THREE)
     assert finished
     assert set(sweep.pending) == set(sweep.record.runs) - finished
     run_sweep(sweep, client)

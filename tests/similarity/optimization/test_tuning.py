@@ -3,7 +3,6 @@
 import copy
 import re
 from functools import partial
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from numpy.testing import assert_allclose
 from torch import nn
 from torch.testing import assert_close
 
-from brainalign.runs.chapters.tuning import TunedMeasure
+from brainalign.runs.registry import get_chapter
 from brainalign.similarity import MEASURES, classical_scaling, linear_cka, permutation_test
 from brainalign.similarity.dissimilarity import euclidean_rdm
 from brainalign.similarity.optimization import list_objectives
@@ -200,4 +199,4 @@ def test_spread_is_that_of_the_permutation_test():
 
 
 def test_chapter_offers_every_measure_that_has_a_gradient():
-    assert list(get_args(TunedMeasure)) == list_objectives()
+    assert get_chapter("tuning").declaration.parameters["measures"].choices == list_objectives()

@@ -9,9 +9,11 @@ from torch.nn.functional import cross_entropy
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
+from brainalign.runs.registry import get_chapter
 from brainalign.similarity import angular_procrustes_distance, debiased_linear_cka, linear_cka
 from brainalign.studies.pruning import CRITERIA, Batch, block_importance, candidates, find_blocks, resnet_cifar
 from brainalign.studies.pruning.passes import evaluating, read, read_silenced
+from tests.chapters.values import values_of
 from tests.studies.pruning.networks import pictures, small_resnet
 
 
@@ -165,8 +167,5 @@ def test_every_criterion_is_named_and_explained():
 
 
 def test_the_chapter_offers_every_criterion():
-    from typing import get_args
-
-    from brainalign.runs.chapters.pruning import PruningCriterion, PruningParameters
-
-    assert get_args(PruningCriterion) == tuple(CRITERIA) == tuple(PruningParameters().criteria)
+    assert values_of("pruning").criteria == list(CRITERIA)
+    assert get_chapter("pruning").declaration.parameters["criteria"].choices == list(CRITERIA)

@@ -9,8 +9,8 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainalign.agreement import ScoreTable
+from brainalign.catalogue.model_sets import RECIPE_SETS
 from brainalign.models.zoo import as_pixels, load_zoo
-from brainalign.runs.chapters.agreement import RECIPES, AgreementParameters
 from brainalign.studies.scoring import (
     COMPARISONS,
     PICTURE_RECIPES,
@@ -25,6 +25,7 @@ from brainalign.studies.scoring import (
     zoo_embedding,
 )
 from brainalign.topology import icn_profiles
+from tests.chapters.values import values_of
 
 
 def test_features_are_the_class_token_beside_the_mean_patch_of_every_layer():
@@ -111,12 +112,12 @@ def test_models_are_listed_with_their_twins_and_kin():
         list_models(("bert-s",))
 
 
-@pytest.mark.parametrize("models", RECIPES)
+@pytest.mark.parametrize("models", RECIPE_SETS)
 @pytest.mark.parametrize("n_seeds", [2, 4])
 def test_the_chapter_declares_every_model_that_is_listed(models, n_seeds):
-    parameters = AgreementParameters(models=models, n_seeds=n_seeds)
-    listed = list_models(parameters.recipes(), n_seeds=n_seeds)["reference"]
+    parameters = values_of("agreement", {"models": models, "n_seeds": n_seeds})
+    listed = list_models(RECIPE_SETS[models], n_seeds=n_seeds)["reference"]
     read = listed.str.replace("#vision", "").str.replace("@random", "")
     assert set(read) <= set(parameters.data())
     assert {name for name in parameters.data() if name.startswith("zoo:")} == {*read, "zoo:teacher"} - {"minilm"}
-    assert set(RECIPES["all"]) == set(PICTURE_RECIPES)
+    assert set(RECIPE_SETS["all"]) == set(PICTURE_RECIPES)

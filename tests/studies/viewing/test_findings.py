@@ -9,7 +9,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from brainalign.encoding import delay
-from brainalign.runs.chapters.people import PeopleParameters
 from brainalign.studies.viewing import (
     REGIONS,
     STREAMS,
@@ -20,13 +19,14 @@ from brainalign.studies.viewing import (
     watch_together,
 )
 from brainalign.studies.viewing.findings import mean_delayed
+from tests.chapters.values import values_of
 
 TESTS = {"penalty": 100.0, "margin": 20}
 
 
 @pytest.fixture(scope="module")
 def viewing():
-    chosen = PeopleParameters(n_volumes=400, n_learning=200, n_atoms=12, noise=0.3)
+    chosen = values_of("people", {"n_volumes": 400, "n_learning": 200, "n_atoms": 12, "noise": 0.3})
     streams = {"CLIP": STREAMS["CLIP"], "METER": WHOLE_STREAMS["METER"]}
     return watch_together(chosen, streams)
 

@@ -15,9 +15,9 @@ from PIL import Image
 from brainalign.catalogue.entries import MissingDataError, folder_of
 from brainalign.datasets.hcp_movies import FILMS, N_VOLUMES, RUNS
 from brainalign.datasets.surfaces import load_surface
-from brainalign.runs.chapters.people import PeopleParameters
 from brainalign.runs.errors import UsageError
 from brainalign.studies.viewing import STREAMS, watch_with_person
+from tests.chapters.values import values_of
 from tests.studies.viewing.tiny_models import save_clip
 
 SUBJECT, PARCELS, N_FRAMES = "100610", 100, 12
@@ -101,10 +101,10 @@ def test_frames_that_are_missing_are_named(person):
 
 def test_no_run_is_learned_on_and_tested():
     with pytest.raises(UsageError, match=r"share \[2\]; a dictionary must not see the runs"):
-        PeopleParameters.from_values("people", {"watched_runs": "2,3"})
+        values_of("people", {"watched_runs": "2,3"})
 
 
 def test_data_follow_the_film():
-    assert "zoo:clip-hard-s" in PeopleParameters().data()
-    needed = PeopleParameters.from_values("people", {}, profile="paper").data()
-    assert needed == ("hcp-7t-movies", "cortical-surface", "hf:openai/clip-vit-base-patch32", "meter:pretrain-288")
+    assert "zoo:clip-hard-s" in values_of("people").data()
+    needed = values_of("people", {}, profile="paper").data()
+    assert {*needed} == {"hcp-7t-movies", "cortical-surface", "hf:openai/clip-vit-base-patch32", "meter:pretrain-288"}

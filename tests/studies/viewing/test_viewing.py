@@ -10,7 +10,6 @@ import pytest
 from brainalign.datasets.films import draw_film, film_variables
 from brainalign.datasets.surfaces import load_surface
 from brainalign.encoding import Neurons, as_neurons, depth_quarters
-from brainalign.runs.watched_film import WatchedFilmParameters
 from brainalign.studies.viewing import (
     STREAMS,
     TRUTH,
@@ -25,8 +24,9 @@ from brainalign.studies.viewing import (
     watch_film,
     watch_together,
 )
+from tests.chapters.values import values_of
 
-CHOSEN = WatchedFilmParameters(n_volumes=240, n_learning=200, n_atoms=8)
+CHOSEN = values_of("neurons", {"n_volumes": 240, "n_learning": 200, "n_atoms": 8})
 LEARN, WATCH = slice(0, 60), slice(60, None)
 FITTING = {"penalties": (10.0,), "n_folds": 2, "gap": 5}
 

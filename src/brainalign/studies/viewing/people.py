@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from brainalign.catalogue.entries import folder_of
 from brainalign.datasets.hcp_movies import REPETITION_TIME, RUNS, load_hcp_movies
@@ -11,10 +12,9 @@ from brainalign.datasets.naturalistic import NaturalisticRecording
 from brainalign.datasets.stimulus_files import frame_paths
 from brainalign.datasets.surfaces import load_surface
 from brainalign.models.neurons import NeuronKind
-from brainalign.runs.watched_film import WatchedWithPersonParameters
 from brainalign.studies.viewing.branches import STREAMS, Stream, learn_branches
 from brainalign.studies.viewing.recordings import FrameFiles, measured_brain
-from brainalign.studies.viewing.together import Viewing, watch_together
+from brainalign.studies.viewing.together import Viewing, WatchedFilm, watch_together
 from brainalign.studies.viewing.viewers import show_stimuli, study_viewers
 
 DATA = "hcp-7t-movies"
@@ -23,14 +23,34 @@ FRAMES = "frames"
 """Folder below that of the data, with a folder of pictures for every film."""
 
 
+class WatchedWithPerson(WatchedFilm, Protocol):
+    """The same, or a film that a person watched in the scanner, with models of full size.
+
+    Attributes
+    ----------
+    film : {"digits", "hcp"}
+        Digit scenes with a simulated cortex, or real films.
+    subject, own_clip, own_meter, learning_runs, watched_runs, frame_rate
+        For real films, see `watch_with_person`.
+    """
+
+    film: str
+    subject: str
+    own_clip: str
+    own_meter: str
+    learning_runs: Sequence[int]
+    watched_runs: Sequence[int]
+    frame_rate: float
+
+
 def watch_chosen(
-    chosen: WatchedWithPersonParameters, streams: Mapping[str, Stream], *, kind: NeuronKind | None = None
+    chosen: WatchedWithPerson, streams: Mapping[str, Stream], *, kind: NeuronKind | None = None
 ) -> Viewing:
     """Let models watch with a person or with the simulated cortex, as the parameters say.
 
     Parameters
     ----------
-    chosen : WatchedWithPersonParameters
+    chosen : WatchedWithPerson
         The film, and everything that `watch_together` or `watch_with_person` ask for.
     streams : mapping of str to Stream
         Branches to describe; only their viewers watch.
@@ -43,7 +63,7 @@ def watch_chosen(
     """
     kind = kind or chosen.neuron
     if chosen.film == "digits":
-        return watch_together(chosen.model_copy(update={"neuron": kind}), streams)
+        return watch_together(chosen, streams, kind=kind)
     return watch_with_person(
         chosen.subject,
         clip=chosen.own_clip,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from brainalign.datasets.films import draw_film, film_variables
 from brainalign.datasets.surfaces import load_surface
 from brainalign.encoding.neurons import Neurons
-from brainalign.runs.watched_film import WatchedFilmParameters
+from brainalign.models.neurons import NeuronKind
 from brainalign.studies.viewing.brains import Brain, simulate_brain
 from brainalign.studies.viewing.branches import STREAMS, Branch, Stream, learn_branches
 from brainalign.studies.viewing.generators import named_generator
@@ -44,15 +45,52 @@ class Viewing:
     variables: dict[str, NDArray[np.float64]]
 
 
-def watch_together(chosen: WatchedFilmParameters, streams: Mapping[str, Stream] = STREAMS) -> Viewing:
+class WatchedFilm(Protocol):
+    """What a chapter says of a film of digit scenes and of who watches it; its parameters have these names.
+
+    Attributes
+    ----------
+    clip, meter : str
+        Models of the mini-zoo.
+    neuron, pool : str
+        What a neuron is, and what of a picture or a caption it sums up, see `watch_film`.
+    n_atoms : int
+        Temporal atoms of each branch.
+    n_learning, n_volumes : int
+        Volumes from which dictionaries are learned, and those that the cortex watches.
+    parcels : int
+        Resolution of the atlas.
+    noise : float
+        Noise of the cortex.
+    seed : int
+        Seed of every random number.
+    """
+
+    clip: str
+    meter: str
+    neuron: NeuronKind
+    pool: str
+    n_atoms: int
+    n_learning: int
+    n_volumes: int
+    parcels: int
+    noise: float
+    seed: int
+
+
+def watch_together(
+    chosen: WatchedFilm, streams: Mapping[str, Stream] = STREAMS, *, kind: NeuronKind | None = None
+) -> Viewing:
     """Let models and a simulated cortex watch a film of digit scenes.
 
     Parameters
     ----------
-    chosen : WatchedFilmParameters
+    chosen : WatchedFilm
         Models, neurons, lengths, noise and seed; a chapter gives its own parameters.
     streams : mapping of str to Stream
         Branches to describe; only their viewers watch.
+    kind : {"context", "query_key", "neurons"}, optional
+        What a neuron is, if not what the parameters say.
 
     Returns
     -------
@@ -66,7 +104,7 @@ def watch_together(chosen: WatchedFilmParameters, streams: Mapping[str, Stream] 
     viewers = {
         name: v for name, v in study_viewers(f"zoo:{chosen.clip}", f"zoo:{chosen.meter}").items() if name in watching
     }
-    neurons = watch_film(film, viewers, kind=chosen.neuron, pool=chosen.pool)
+    neurons = watch_film(film, viewers, kind=kind or chosen.neuron, pool=chosen.pool)
     parts = {"learn": learn, "watch": watch}
     branches = learn_branches(neurons, streams, **parts, n_atoms=chosen.n_atoms, seed=chosen.seed)
     variables = {name: values[watch] for name, values in film_variables(film).items()}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from brainalign.catalogue.model_sets import surveyed_models
 from brainalign.models.registry import models
 from brainalign.models.zoo import RECIPES, trained_seeds
-from brainalign.runs.chapters.survey import SurveyParameters
-from brainalign.runs.parameters import files_reference
+from brainalign.runs.model_files import files_reference
+from tests.chapters.values import values_of
 
 
 def test_the_default_is_minilm_and_every_transformer_of_the_mini_zoo_with_all_towers():
-    references = SurveyParameters().references()
+    references = surveyed_models("zoo")
     assert references[0] == "minilm"
     assert len(set(references)) == len(references)
     files = {files_reference(name) for name in references} - {"minilm"}
@@ -23,18 +24,20 @@ def test_the_default_is_minilm_and_every_transformer_of_the_mini_zoo_with_all_to
 
 
 def test_the_study_is_optional_and_nothing_of_it_is_needed_for_drawn_weights():
-    study = SurveyParameters(models="study")
-    assert study.references() == [row.id for row in models(study="topology")]
+    study = values_of("survey", {"models": "study"})
+    assert surveyed_models("study") == [row.id for row in models(study="topology")]
     assert study.data() == ("minilm", "icn-published")
     assert "hf:openai-community/gpt2" in study.optional_data()
     assert len(study.optional_data()) == len({row.reference.partition("#")[0] for row in models(study="topology")})
-    assert SurveyParameters(models="study", weights="drawn").optional_data() == ()
-    assert SurveyParameters().optional_data() == ()
+    assert values_of("survey", {"models": "study", "weights": "drawn"}).optional_data() == ()
+    assert values_of("survey").optional_data() == ()
 
 
 @pytest.mark.parametrize("chosen", ["few", "study"])
 def test_models_of_ones_own_come_last_and_are_declared(chosen):
-    parameters = SurveyParameters(models=chosen, also="zoo:contrastive-s/3,zoo:clip-s#text", networks="hcp")
-    assert parameters.references()[-2:] == ["zoo:contrastive-s/3", "zoo:clip-s#text"]
+    parameters = values_of(
+        "survey", {"models": chosen, "also": "zoo:contrastive-s/3,zoo:clip-s#text", "networks": "hcp"}
+    )
+    assert surveyed_models(chosen, parameters.also)[-2:] == ["zoo:contrastive-s/3", "zoo:clip-s#text"]
     assert {"zoo:contrastive-s/3", "zoo:clip-s", "hcp-connectomes", "minilm"} <= set(parameters.data())
     assert "icn-published" not in parameters.data()

@@ -2,12 +2,12 @@
 
 import pytest
 
-from brainalign.runs.chapters.objects import ObjectsParameters
 from brainalign.runs.errors import UsageError
+from tests.chapters.values import values_of
 
 
 def test_what_a_run_reads_are_both_recordings_and_the_chosen_models():
-    found = ObjectsParameters.from_values("objects", {"models": "mae-s,clip-s"})
+    found = values_of("objects", {"models": "mae-s,clip-s"})
     assert found.data() == ("haxby-25mm", "objects-92", "zoo:mae-s", "zoo:clip-s")
 
 
@@ -24,9 +24,9 @@ def test_what_a_run_reads_are_both_recordings_and_the_chosen_models():
 )
 def test_what_the_chapter_cannot_do_is_refused_with_what_it_can(given, text):
     with pytest.raises(UsageError, match=text):
-        ObjectsParameters.from_values("objects", given)
+        values_of("objects", given)
 
 
 def test_a_full_subject_is_read_instead_of_the_sample():
-    found = ObjectsParameters.from_values("objects", {"haxby": "subject 5", "mask": "vt", "models": "mae-s"})
+    found = values_of("objects", {"haxby": "subject 5", "mask": "vt", "models": "mae-s"})
     assert found.data() == ("haxby-subjects", "objects-92", "zoo:mae-s")

@@ -2,19 +2,19 @@
 
 import pytest
 
-from brainalign.runs.chapters.opened import OpenedParameters
 from brainalign.runs.errors import UsageError
+from tests.chapters.values import values_of
 
 
 def test_every_model_is_declared_once():
-    found = OpenedParameters.from_values("opened", {})
+    found = values_of("opened", {})
     assert found.data() == ("digits", "zoo:clip-hard-s", "zoo:meter-s", "zoo:tower-s", "zoo:bert-s")
-    same = OpenedParameters.from_values("opened", {"vit": "zoo:tower-s/1", "reader": "zoo:gpt-s", "clip": "zoo:gpt-s"})
+    same = values_of("opened", {"vit": "zoo:tower-s/1", "reader": "zoo:gpt-s", "clip": "zoo:gpt-s"})
     assert same.data() == ("digits", "zoo:gpt-s", "zoo:meter-s", "zoo:tower-s/1")
 
 
 def test_the_study_takes_models_of_the_hubs():
-    paper = OpenedParameters.from_values("opened", {}, profile="paper")
+    paper = values_of("opened", {}, profile="paper")
     assert paper.data() == (
         "digits",
         "open_clip:ViT-B-16/openai",
@@ -26,6 +26,6 @@ def test_the_study_takes_models_of_the_hubs():
 
 def test_what_is_no_model_and_no_neuron_is_refused():
     with pytest.raises(UsageError, match="opened: clip = 'clip-hard' is not allowed"):
-        OpenedParameters.from_values("opened", {"clip": "clip-hard"})
+        values_of("opened", {"clip": "clip-hard"})
     with pytest.raises(UsageError, match=r"opened: neuron = 'spike' is not allowed; allowed is str context \| query_k"):
-        OpenedParameters.from_values("opened", {"neuron": "spike"})
+        values_of("opened", {"neuron": "spike"})

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from brainalign.runs.chapters.pruning import PruningParameters
 from brainalign.runs.errors import UsageError
 from brainalign.studies.pruning import PUBLISHED_RECIPE, find_blocks, load_task, n_removable, resnet_cifar
+from tests.chapters.values import values_of
 
 
 def given(profile="default", **values):
-    return PruningParameters.from_values("pruning", values, profile=profile)
+    return values_of("pruning", values, profile=profile)
 
 
 def test_a_run_declares_the_pictures_that_it_reads():

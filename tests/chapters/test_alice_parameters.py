@@ -2,16 +2,16 @@
 
 import pytest
 
-from brainalign.runs.chapters.alice import AliceParameters
 from brainalign.runs.errors import UsageError
+from tests.chapters.values import values_of
 
 
 def test_choices_that_are_numbers_are_read_from_text():
-    found = AliceParameters.from_values("alice", {"radius": "10", "delays": "3,4"})
+    found = values_of("alice", {"radius": "10", "delays": "3,4"})
     assert (found.radius, found.delays) == (10, [3, 4])
 
 
 @pytest.mark.parametrize("typed", ["8", "ten", "-6"])
 def test_other_radii_are_refused_with_the_choices(typed):
     with pytest.raises(UsageError, match=r"alice: radius = .* is not allowed; allowed is int 6 \| 10\."):
-        AliceParameters.from_values("alice", {"radius": typed})
+        values_of("alice", {"radius": typed})
