@@ -72,7 +72,8 @@ def test_study_cuts_the_positions_of_clip_and_blip(tmp_path, name):
         "BLIP, vision": lambda: hf.BlipForImageTextRetrieval(hf.BlipConfig(**LARGE)),
         "open_clip, vision": lambda: CLIP(8, CLIP_VISION | {"image_size": 32}, CLIP_TEXT),
     }[name]
-    save(make(), {"model_cfg": {"vision_cfg": CLIP_VISION}} if "open" in name else None, tmp_path)
+    wide = {"model_cfg": {"vision_cfg": CLIP_VISION | {"image_size": 32}}}
+    save(make(), wide if "open" in name else None, tmp_path)
     reference = f"file:{tmp_path}#vision"
     study, whole = (spatial_attention(reference, positions=kind) for kind in ("study", "own"))
     assert_equal((whole.n_positions, whole.grid, whole.n_prefix), (257, (16, 16), 1))

@@ -357,6 +357,7 @@ def test_fields_that_the_configuration_leaves_out_are_the_library_s(saved, tmp_p
     tower = {"num_hidden_layers": 1, "intermediate_size": 8}
     config = SiglipConfig(text_config=tower | {"vocab_size": 9}, vision_config=tower)
     SiglipModel(config).save_pretrained(tmp_path)
-    change_config(tmp_path, vision_config={"model_type": "siglip_vision_model"}, text_config={})
+    told = {"num_hidden_layers": 1}
+    change_config(tmp_path, vision_config={"model_type": "siglip_vision_model"} | told, text_config=told)
     weights = spatial_attention(f"file:{tmp_path}#vision")
     assert_equal((weights.n_heads, weights.head_dim), (12, 64))

@@ -30,7 +30,8 @@ def open_checkpoint(reference: str | Reference, *, full_download: bool = False) 
     Raises
     ------
     ValueError
-        No such model, an untrained twin whose architecture is not known, or a file that needs `full_download`.
+        No such model, an untrained twin whose architecture is not known, a file that needs `full_download`, or one that
+        holds something else than the weights (quantised, an adapter that is not merged).
     MissingDataError
         The files are not on this machine and cannot be had: offline, gated, or not there.
     ChecksumError

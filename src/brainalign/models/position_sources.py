@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -10,11 +10,22 @@ from torch import Tensor
 
 from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.checkpoints import Checkpoint, TensorPart
-from brainalign.models.layouts import Layout, Plan, choose_layout, norm_epsilon, plan_reading, present, readable
+from brainalign.models.layouts import (
+    Layout,
+    Plan,
+    choose_layout,
+    first_norm,
+    most_prefix_tokens,
+    picture_grids,
+    plan_reading,
+    present,
+    readable,
+)
 from brainalign.models.opening import open_checkpoint
 from brainalign.models.positions import apply_norm, grid_of, interpolate_width, resample_grid, rescale_to_weights
 from brainalign.models.relative_bias import relative_position_bias, window_of
 from brainalign.models.rotary import is_rotary, rotary_kernel, rotation_of
+from brainalign.models.tensor_checks import check_matrix, check_width, named
 
 PositionKind = Literal["own", "stand-in", "normed", "rotary", "relative", "none"]
 Tensors = dict[TensorPart, Tensor]
@@ -77,11 +88,14 @@ def _find_study(reading: Reading, tensors: Tensors, query: Tensor, key: Tensor) 
 def _find_own(reading: Reading, tensors: Tensors, query: Tensor, _: Tensor) -> FoundPositions:
     if not _has_own(reading):
         raise ValueError(_no_positions(reading))
-    tables = [tensors[part].float() for part in reading.plan.bias_tables]
-    bias = relative_position_bias(tables, len(query), reading.grid) if tables else None
+    own, bias = None, None
+    if tables := _bias_tables(reading, tensors):
+        own = window_of(len(tables[0]), picture_grids(reading.layout, reading.checkpoint.config))
+        bias = relative_position_bias(tables, len(query), reading.grid, own)
     if reading.plan.positions is None:
-        return FoundPositions("relative", bias=bias, n_prefix=1, grid=reading.grid or window_of(len(tables[0])))
-    table = _table(tensors[reading.plan.positions])
+        return FoundPositions("relative", bias=bias, n_prefix=1, grid=reading.grid or own)
+    table = _table(reading.checkpoint, reading.plan.positions, tensors)
+    check_width(reading.checkpoint.reference, reading.plan.positions.name, table.shape[1], query.shape[-1])
     if reading.layout.modality == "text":
         return FoundPositions("own", table, bias)
     return _on_grid(FoundPositions("own", table, bias), reading)
@@ -93,16 +107,18 @@ def _find_normed(reading: Reading, tensors: Tensors, query: Tensor, key: Tensor)
         if _has_own(reading)
         else _find_stand_in(reading, query, key, scaled=False)
     )
-    norms = [part for part in reading.plan.norms if part.name.endswith("weight")]
-    if found.positions is None or not norms:
-        lack = "has no table of positions" if found.positions is None else "has no norm before its first layer"
-        msg = f"'{reading.checkpoint.reference}' {lack}; choose positions='study' or 'own'."
+    layout, checkpoint, norms = reading.layout, reading.checkpoint, reading.plan.norms
+    kind, eps = first_norm(checkpoint.reference, layout, checkpoint.config)
+    lacks = layout.library == "transformers" and len(norms) < len(layout.norms)
+    if found.positions is None or not norms or lacks:
+        sought = f"not every norm before its first layer, of {', '.join(map(readable, layout.norms))}"
+        lack = "no table of positions" if found.positions is None else sought
+        msg = f"'{checkpoint.reference}' has {lack}; choose positions='study' or 'own'."
         raise ValueError(msg)
-    positions, eps = found.positions, norm_epsilon(reading.layout, reading.checkpoint.config)
-    for part in norms:
-        bias = tensors.get(TensorPart(part.name.removesuffix("weight") + "bias"))
-        weight, bias = (None if tensor is None else tensor.to(positions.dtype) for tensor in (tensors[part], bias))
-        positions = apply_norm(positions, weight, bias, kind=reading.layout.norm_kind, eps=eps)
+    positions = found.positions
+    for parts in norms:
+        weight, bias = (None if part is None else tensors[part].to(positions.dtype) for part in parts)
+        positions = apply_norm(positions, weight, bias, kind=kind, eps=eps)
     return FoundPositions("normed", positions, found.bias, found.n_prefix, found.grid)
 
 
@@ -141,9 +157,10 @@ def _find_stand_in(reading: Reading, query: Tensor, key: Tensor, *, scaled: bool
     if plan.positions is None or plan.layout.modality != modality:
         msg = f"'{lender}' has no table of {modality} positions to lend; the study takes '{STAND_INS[modality]}'."
         raise ValueError(msg)
-    found = FoundPositions("stand-in", _table(source.read([plan.positions])[plan.positions]))
+    table = _table(source, plan.positions, source.read([plan.positions]))
+    found = FoundPositions("stand-in", table)
     if modality == "vision":
-        found = _on_grid(found, reading)
+        found = _on_grid(found, replace(reading, checkpoint=source, plan=plan))
     positions = interpolate_width(found.positions, query.shape[-1])
     if scaled:
         positions = rescale_to_weights(positions, query, key)
@@ -151,22 +168,33 @@ def _find_stand_in(reading: Reading, query: Tensor, key: Tensor, *, scaled: bool
 
 
 def _on_grid(found: FoundPositions, reading: Reading) -> FoundPositions:
-    n_prefix, grid = grid_of(len(found.positions))
+    layout, checkpoint = reading.layout, reading.checkpoint
+    told, most = picture_grids(layout, checkpoint.config), most_prefix_tokens(layout, checkpoint.config)
+    with named(checkpoint.reference, reading.plan.positions.name):
+        n_prefix, grid = grid_of(len(found.positions), told, most)
     if reading.grid is None:
         return FoundPositions(found.kind, found.positions, found.bias, n_prefix, grid)
     if grid is None:
         msg = (
-            f"'{reading.checkpoint.reference}' has {len(found.positions)} positions, which form no square grid: leave "
-            "grid out."
+            f"'{checkpoint.reference}' has {len(found.positions)} positions, which form no square grid: leave grid out."
         )
         raise ValueError(msg)
     resampled = resample_grid(found.positions, n_prefix, grid, reading.grid)
     return FoundPositions(found.kind, resampled, found.bias, n_prefix, reading.grid)
 
 
-def _table(tensor: Tensor) -> Tensor:
-    # A copy, because what was read may be a view that keeps the whole file mapped. Some have a leading axis of one.
-    return tensor.reshape(tensor.shape[-2:]).to(at_least_float32(tensor), copy=True)
+def _table(checkpoint: Checkpoint, part: TensorPart, tensors: Tensors) -> Tensor:
+    stored = tensors[part]
+    table = stored[0] if stored.ndim == 3 and len(stored) == 1 else stored  # some have a leading axis of one
+    check_matrix(checkpoint.reference, part.name, table)
+    # A copy, because what was read may be a view that keeps the whole file mapped.
+    return table.to(at_least_float32(table), copy=True)
+
+
+def _bias_tables(reading: Reading, tensors: Tensors) -> list[Tensor]:
+    for part in reading.plan.bias_tables:
+        check_matrix(reading.checkpoint.reference, part.name, tensors[part])
+    return [tensors[part].float() for part in reading.plan.bias_tables]
 
 
 def at_least_float32(tensor: Tensor) -> torch.dtype:

@@ -9,32 +9,55 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_MOST_PREFIX_TOKENS = 2  # a class token, and DeiT's distillation token
 
-
-def grid_of(n_positions: int) -> tuple[int, tuple[int, int] | None]:
+def grid_of(
+    n_positions: int, told: Sequence[tuple[int, int]] = (), most_prefix: int = 2
+) -> tuple[int, tuple[int, int] | None]:
     """Tokens before the patches, and the grid of the patches, from the number of rows of a picture's table.
 
     Parameters
     ----------
     n_positions : int
         Rows of the table.
+    told : sequence of tuple of int
+        Rows and columns of patches of which the configuration tells, the likeliest first; without it a square is
+        assumed.
+    most_prefix : int
+        Most tokens that there may be before the patches: class, distillation and register tokens.
 
     Returns
     -------
     n_prefix : int
-        Class and distillation tokens.
+        Tokens before the patches.
     grid : tuple of int or None
-        Rows and columns of patches; None where the rows form no square (then `n_prefix` is 0).
+        Rows and columns of patches; None where none are told and the rows form no square (then `n_prefix` is 0).
+
+    Raises
+    ------
+    ValueError
+        The rows are not those of any grid that was told.
 
     Examples
     --------
     >>> grid_of(197), grid_of(198), grid_of(196)
     ((1, (14, 14)), (2, (14, 14)), (0, (14, 14)))
+    >>> grid_of(64, [(16, 4)])
+    (0, (16, 4))
     """
+    for grid in told:
+        n_prefix = n_positions - grid[0] * grid[1]
+        if 0 <= n_prefix <= most_prefix:
+            return n_prefix, grid
+    if told:
+        grids = " or ".join(f"{rows} x {columns}" for rows, columns in told)
+        msg = (
+            f"a table of {n_positions} positions is not that of {grids} patches after at most {most_prefix} other "
+            "tokens, of which the configuration tells; is config.json that of this file?"
+        )
+        raise ValueError(msg)
     side = math.isqrt(n_positions)
     n_prefix = n_positions - side**2
-    return (n_prefix, (side, side)) if n_prefix <= _MOST_PREFIX_TOKENS else (0, None)
+    return (n_prefix, (side, side)) if n_prefix <= most_prefix else (0, None)
 
 
 def resample_grid(positions: Tensor, n_prefix: int, grid: tuple[int, int], new_grid: tuple[int, int]) -> Tensor:

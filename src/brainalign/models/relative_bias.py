@@ -11,13 +11,16 @@ from torch import Tensor
 _WITH_CLASS_TOKEN = 3  # rows for class to patch, patch to class, class to class
 
 
-def window_of(n_rows: int) -> tuple[int, int]:
+def window_of(n_rows: int, told: Sequence[tuple[int, int]] = ()) -> tuple[int, int]:
     """Grid of patches that a table of relative-position biases was made for.
 
     Parameters
     ----------
     n_rows : int
-        Rows of the table: (2 side - 1)^2, and 3 of the class token.
+        Rows of the table: (2 rows - 1) (2 columns - 1), and 3 of the class token.
+    told : sequence of tuple of int
+        Rows and columns of patches of which the configuration tells, the likeliest first; without it a square is
+        assumed.
 
     Returns
     -------
@@ -27,13 +30,23 @@ def window_of(n_rows: int) -> tuple[int, int]:
     Raises
     ------
     ValueError
-        When the rows fit no square grid with a class token.
+        When the rows fit no square grid with a class token, or not the one that was told.
 
     Examples
     --------
     >>> window_of(732)
     (14, 14)
     """
+    for grid in told:
+        if n_rows == (2 * grid[0] - 1) * (2 * grid[1] - 1) + _WITH_CLASS_TOKEN:
+            return grid
+    if told:
+        grids = " or ".join(f"{rows} x {columns}" for rows, columns in told)
+        msg = (
+            f"a table of {n_rows} relative-position biases is not that of {grids} patches with a class token, of which "
+            "the configuration tells; is config.json that of this file?"
+        )
+        raise ValueError(msg)
     width = math.isqrt(max(n_rows - _WITH_CLASS_TOKEN, 0))
     if width**2 != n_rows - _WITH_CLASS_TOKEN or width % 2 == 0:
         msg = (
@@ -44,7 +57,12 @@ def window_of(n_rows: int) -> tuple[int, int]:
     return (width + 1) // 2, (width + 1) // 2
 
 
-def relative_position_bias(tables: Sequence[Tensor], n_layers: int, grid: tuple[int, int] | None = None) -> Tensor:
+def relative_position_bias(
+    tables: Sequence[Tensor],
+    n_layers: int,
+    grid: tuple[int, int] | None = None,
+    own: tuple[int, int] | None = None,
+) -> Tensor:
     """Biases of every layer, head and pair of positions, from the tables that the model keeps.
 
     Parameters
@@ -55,6 +73,8 @@ def relative_position_bias(tables: Sequence[Tensor], n_layers: int, grid: tuple[
         Number of layers.
     grid : tuple of int, optional
         Grid of patches to resample the tables to; without it, the grid they were made for.
+    own : tuple of int, optional
+        Grid that they were made for; without it a square.
 
     Returns
     -------
@@ -75,7 +95,7 @@ def relative_position_bias(tables: Sequence[Tensor], n_layers: int, grid: tuple[
     if len(tables) not in (1, n_layers):
         msg = f"{len(tables)} tables of relative-position biases for {n_layers} layers: expected one, or one a layer."
         raise ValueError(msg)
-    own = window_of(len(tables[0]))
+    own = own or window_of(len(tables[0]))
     new = grid or own
     if new != own:
         shape = ((2 * new[0] - 1) * (2 * new[1] - 1) + _WITH_CLASS_TOKEN, tables[0].shape[1])

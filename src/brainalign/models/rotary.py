@@ -19,7 +19,9 @@ import torch
 from torch import Tensor
 
 from brainalign.models.layouts.layout import Layout
-from brainalign.models.layouts.settings import has_timm_model, library_config, timm_model
+from brainalign.models.layouts.settings import has_timm_model, library_config, picture_grids, timm_model
+
+_ANY_SIZE = (14, 14)  # grid of a model that takes pictures of any size
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,9 @@ def rotation_of(
         case "text":
             return _text_rotation(layout, config, head_dim, n_text)
         case "dinov3":
-            return _dinov3_rotation(config, head_dim, grid)
+            return _dinov3_rotation(layout, config, head_dim, grid)
         case "qwen_visual":
-            return _qwen_visual_rotation(head_dim, grid or (14, 14))
+            return _qwen_visual_rotation(head_dim, grid or _ANY_SIZE)
         case "timm" if has_timm_model(config):
             return _timm_rotation(config, grid)
     msg = f"the {layout.tower} tower has no rotary positions; choose positions='study', 'own' or 'normed'."
@@ -141,18 +143,34 @@ def _text_rotation(layout: Layout, config: Mapping[str, Any], head_dim: int, n: 
 
     complete = library_config(config)
     complete = getattr(complete, "text_config", complete)
-    rope = complete.rope_parameters
-    if rope["rope_type"] == "default":
-        width = int(head_dim * rope.get("partial_rotary_factor", 1.0))
-        frequencies, amplitude = _frequencies(rope["rope_theta"], width), 1.0
-    else:
-        frequencies, amplitude = ROPE_INIT_FUNCTIONS[rope["rope_type"]](complete, "cpu", seq_len=n)
+    rope = getattr(complete, "rope_parameters", None) or {}
+    kind = rope.get("rope_type")
+    if kind != "default" and kind not in ROPE_INIT_FUNCTIONS:
+        msg = (
+            f"rotary positions of type {kind!r} are not known (the configuration has {dict(rope)}); known are: "
+            f"default, {', '.join(ROPE_INIT_FUNCTIONS)}. Choose positions='study', or correct rope_type in config.json."
+        )
+        raise ValueError(msg)
+    try:
+        if kind == "default":
+            width = int(head_dim * rope.get("partial_rotary_factor", 1.0))
+            frequencies, amplitude = _frequencies(rope["rope_theta"], width), 1.0
+        else:
+            frequencies, amplitude = ROPE_INIT_FUNCTIONS[kind](complete, "cpu", seq_len=n)
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        msg = (
+            f"rotary positions of type '{kind}' lack a setting, or have one that cannot be ({error}); the "
+            f"configuration has {dict(rope)}. Correct rope_parameters (rope_scaling) in config.json."
+        )
+        raise ValueError(msg) from error
     return Rotation(torch.arange(n)[:, None] * frequencies.double(), amplitude=amplitude)
 
 
-def _dinov3_rotation(config: Mapping[str, Any], head_dim: int, grid: tuple[int, int] | None) -> Rotation:
+def _dinov3_rotation(
+    layout: Layout, config: Mapping[str, Any], head_dim: int, grid: tuple[int, int] | None
+) -> Rotation:
     complete = library_config(config)
-    rows, columns = grid or (complete.image_size // complete.patch_size,) * 2
+    rows, columns = grid or next(iter(picture_grids(layout, config)), _ANY_SIZE)
     # Centres of the patches, from -1 to 1 over the picture.
     centres = [(2 * torch.arange(n).double() + 1) / n - 1 for n in (rows, columns)]
     frequencies = 2 * math.pi * _frequencies(complete.rope_theta, head_dim // 2)

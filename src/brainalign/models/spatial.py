@@ -13,9 +13,10 @@ from torch import Tensor
 
 from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.checkpoints import Checkpoint
-from brainalign.models.layouts import Plan, choose_layout, count_heads, plan_reading, split_heads
+from brainalign.models.layouts import Plan, choose_layout, count_heads, head_dim_of, plan_reading, split_heads
 from brainalign.models.opening import open_checkpoint
 from brainalign.models.position_sources import FINDERS, PositionKind, Reading, Tensors, at_least_float32
+from brainalign.models.tensor_checks import check_distinct, check_matrix, check_width, named
 
 Array = NDArray[np.floating]
 Positions = Literal["study", "own", "normed", "rotary", "none"]
@@ -275,6 +276,7 @@ def read_spatial_attention(
     tensors = checkpoint.read(plan.parts)
     query, key = _take_weights(checkpoint, plan, tensors)
     found = FINDERS[positions](reading, tensors, query, key)
+    check_distinct(checkpoint.reference, found.positions, found.bias)
     heads, key_heads = query.shape[1], key.shape[1]
     shared_keys = key if heads == key_heads else key.repeat_interleave(heads // key_heads, dim=1)
     return SpatialAttention(
@@ -291,15 +293,21 @@ def read_spatial_attention(
 
 
 def _take_weights(checkpoint: Checkpoint, plan: Plan, tensors: Tensors) -> tuple[Tensor, Tensor]:
-    shape, packing = checkpoint.shape(plan.query[0].name), plan.layout.packing
-    width = shape[0] if packing == "columns" else shape[1]
-    heads, key_heads = count_heads(checkpoint.reference, plan.layout, checkpoint.config, width)
+    layout, first = plan.layout, tensors[plan.query[0]]
+    for part in dict.fromkeys([*plan.query, *plan.key]):
+        check_matrix(checkpoint.reference, part.name, tensors[part])
+    width = first.shape[0] if layout.packing == "columns" else first.shape[1]
+    heads, key_heads = count_heads(checkpoint.reference, layout, checkpoint.config, width)
+    head_dim = head_dim_of(layout, checkpoint.config, width, heads)
     query = key = None
     # Layer after layer, and each read tensor is let go at once: together they are as large as the result.
     for layer, (query_part, key_part) in enumerate(zip(plan.query, plan.key, strict=True)):
         W_Q = tensors.pop(query_part)
         W_K = W_Q if key_part == query_part else tensors.pop(key_part)
-        W_Q, W_K = split_heads(W_Q, W_K, packing, heads, key_heads)
+        with named(checkpoint.reference, query_part.name):
+            W_Q, W_K = split_heads(W_Q, W_K, layout.packing, heads, key_heads, head_dim)
+        for part, W in ((query_part, W_Q), (key_part, W_K)):
+            check_width(checkpoint.reference, part.name, W.shape[2], width)
         if query is None:
             sizes = [(len(plan.query), *W.shape) for W in (W_Q, W_K)]
             query, key = (torch.empty(size, dtype=at_least_float32(W_Q)) for size in sizes)

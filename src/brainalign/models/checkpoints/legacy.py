@@ -32,8 +32,12 @@ class LegacyPickleFile:
     def _tensors(self) -> dict[str, torch.Tensor]:
         try:
             content = torch.load(self._path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-            msg = f"{self._path} cannot be loaded as weights alone, so it is refused ({str(error).splitlines()[0]})."
+        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError):
+            # torch's own text advises to run whatever the file asks for.
+            msg = (
+                f"{self._path} cannot be loaded as weights alone, so it is refused: it is damaged, no file of "
+                "torch.save, or holds objects that would have to run. Save the state_dict() of the model."
+            )
             raise ValueError(msg) from None
         self.bytes_read += self.size
         return find_weights(content, torch.Tensor, str(self._path))

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brainalign.catalogue.entries import FILE_REFERENCE, ZOO_REFERENCE, ChecksumError, locate, zoo_file_name
+from brainalign.catalogue.entries import (
+    FILE_REFERENCE,
+    ZOO_REFERENCE,
+    ChecksumError,
+    MissingDataError,
+    locate,
+    zoo_file_name,
+)
 from brainalign.catalogue.locations import project_root
 from brainalign.catalogue.references import Reference
+from brainalign.models.checkpoints.kinds import JSON, is_safetensors, other_kind, refuse_other_kinds
 from brainalign.models.checkpoints.legacy import LegacyPickleFile
 from brainalign.models.checkpoints.pickles import LegacyPickleError, PickleFile
 from brainalign.models.checkpoints.sources import LocalBytes
@@ -28,6 +37,13 @@ WEIGHTS = (
 CONFIGS = ("config.json", "open_clip_config.json")
 """Names that a model's configuration has in a folder."""
 
+_ADAPTERS = (
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "adapter_model.bin",
+    "pytorch_lora_weights.safetensors",
+)
+_SHARD = re.compile(r"-(?P<number>\d+)-of-(?P<of>\d+)\.\w+$")
 _PACKAGED = {"minilm": ("model/model.safetensors", "model/config.json")}
 
 
@@ -60,15 +76,20 @@ def open_tensors(path: Path) -> TensorFile:
 
     Raises
     ------
+    MissingDataError
+        A shard that the index names is not there.
     ChecksumError
         The file is empty, truncated or altered.
+    ValueError
+        It is of another kind; the text says of which.
     """
     if path.name.endswith(".index.json"):
-        return Shards(read_json(path), lambda name: open_tensors(path.parent / name))
+        return Shards(read_json(path), lambda name: open_tensors(_shard(path, name)))
     if path.stat().st_size == 0:
         msg = f"{path} is empty. Fetch it again."
         raise ChecksumError(msg)
-    if path.suffix == ".safetensors":
+    refuse_other_kinds(path)
+    if is_safetensors(path):
         return SafetensorsFile(path)
     try:
         return PickleFile(LocalBytes(path))
@@ -89,13 +110,32 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises
     ------
     ChecksumError
-        The file is no JSON.
+        The file is no JSON, or no object with named fields.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        msg = f"{path} is no JSON ({error}): it was truncated or altered. Fetch it again."
+        kind = other_kind(path)
+        known = kind is not None and kind[0] != JSON
+        what = f"{path} is {kind[0]}, no JSON" if known else f"{path} is no JSON ({error}): it was truncated or altered"
+        msg = f"{what}. {kind[1] if known else 'Fetch it again.'}"
         raise ChecksumError(msg) from None
+    if not isinstance(content, dict):
+        msg = f"{path} holds {type(content).__name__} instead of an object with named fields. Fetch it again."
+        raise ChecksumError(msg)
+    return content
+
+
+def _shard(index: Path, name: str) -> Path:
+    path = index.parent / name
+    if not path.is_file():
+        present = sorted(found.name for found in index.parent.iterdir() if _SHARD.search(found.name))
+        msg = (
+            f"{index} names the shard '{name}', which is not there; of its shards are there: "
+            f"{', '.join(present) or 'none'}. Fetch the missing ones."
+        )
+        raise MissingDataError(msg)
+    return path
 
 
 def _zoo_file(reference: Reference) -> Path:
@@ -105,9 +145,29 @@ def _zoo_file(reference: Reference) -> Path:
 
 def _own_file(reference: Reference) -> Path:
     path = own_path(reference)
+    folder = path if path.is_dir() else path.parent
+    if path.is_file() and (shard := _SHARD.search(path.name)) and int(shard["of"]) > 1:
+        msg = (
+            f"'{reference}' is one of {int(shard['of'])} shards: the model is incomplete in it. Give the folder, or "
+            "its index (.index.json), which says what lies where."
+        )
+        raise ValueError(msg)
     # By way of `locate`, which notes what a run has read, and says what a folder holds when nothing fits. Under the
     # name that was given, with ~ and all: it is the one that the run declares.
     if path.is_file():
         return locate(f"{FILE_REFERENCE}{Path(reference.name).parent}", path.name)
     present = [name for name in WEIGHTS if (path / name).is_file()]
+    _refuse_adapter(reference, folder, alone=not present)
     return locate(f"{FILE_REFERENCE}{reference.name}", present[0] if present else WEIGHTS[0])
+
+
+def _refuse_adapter(reference: Reference, folder: Path, *, alone: bool) -> None:
+    adapter = next((name for name in _ADAPTERS if (folder / name).is_file()), None)
+    if adapter is None:
+        return
+    lack = "no weights of the model itself" if alone else "an adapter beside the weights, which changes them"
+    msg = (
+        f"'{reference}' holds {lack} ({adapter}). Merge the adapter into its model (peft: merge_and_unload), save the "
+        "result in a folder of its own, and give that."
+    )
+    raise ValueError(msg)

@@ -175,9 +175,9 @@ class PickleFile:
             raise LegacyPickleError(msg)
         try:
             archive = zipfile.ZipFile(source.stream())
-            entry = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
+            entry = _list_of_tensors(archive, source.label)
             content = _InertUnpickler(io.BytesIO(archive.read(entry))).load()
-        except (zipfile.BadZipFile, StopIteration, EOFError, pickle.UnpicklingError) as error:
+        except (zipfile.BadZipFile, EOFError, pickle.UnpicklingError) as error:
             msg = f"{source.label} is no whole checkpoint ({error}): it was truncated or altered. Fetch it again."
             raise ChecksumError(msg) from None
         self._tensors: dict[str, _StoredTensor] = find_weights(content, _StoredTensor, source.label)
@@ -224,8 +224,27 @@ class PickleFile:
         }
 
 
+def _list_of_tensors(archive: zipfile.ZipFile, label: str) -> str:
+    """Name of the entry that lists the tensors; other archives are told by what they hold."""
+    names = archive.namelist()
+    if any("/code/" in name or name.endswith("/constants.pkl") for name in names):
+        msg = f"{label} is a TorchScript archive, a program with its weights. Save its state_dict(), and give that."
+        raise ValueError(msg)
+    entry = next((name for name in names if name.endswith("/data.pkl")), None)
+    if entry is None:
+        msg = (
+            f"{label} is a zip archive of something else than torch.save; it holds: "
+            f"{', '.join(sorted(names)[:5]) or 'nothing'}. Save the state_dict() of the model with torch.save."
+        )
+        raise ValueError(msg)
+    return entry
+
+
 def find_weights(content: Any, kind: type, label: str) -> dict[str, Any]:
     """Tensors by name in what a checkpoint holds: below the key that a training library uses, or at its top.
+
+    Where it holds several copies of a model (the trained weights and their moving average, student and teacher), the
+    tensors of all of them, with the copy's key before their names.
 
     Parameters
     ----------
@@ -241,14 +260,37 @@ def find_weights(content: Any, kind: type, label: str) -> dict[str, Any]:
     ValueError
         There are none.
     """
-    candidates = [*(content.get(key) for key in _WEIGHTS_KEYS), content] if isinstance(content, Mapping) else []
-    for candidate in candidates:
-        if isinstance(candidate, Mapping):
-            tensors = {str(name): value for name, value in candidate.items() if isinstance(value, kind)}
-            if tensors:
+    if isinstance(content, Mapping):
+        copies = _copies(content, kind)
+        if len(copies) > 1:
+            return {f"{key}.{name}": tensor for key, tensors in copies.items() for name, tensor in tensors.items()}
+        for candidate in (*copies.values(), *(content.get(key) for key in _WEIGHTS_KEYS), content):
+            if tensors := _tensors_of(candidate, kind):
                 return tensors
-    msg = f"{label} holds no weights: no tensors were found at its top or below {', '.join(_WEIGHTS_KEYS)}."
+    msg = (
+        f"{label} holds no weights: no tensors were found at its top or below {', '.join(_WEIGHTS_KEYS)}. A model that "
+        "was saved as a whole object is not read: save its state_dict()."
+    )
     raise ValueError(msg)
+
+
+def _tensors_of(candidate: Any, kind: type) -> dict[str, Any]:
+    items = candidate.items() if isinstance(candidate, Mapping) else ()
+    return {str(name): value for name, value in items if isinstance(value, kind)}
+
+
+def _copies(content: Mapping[Any, Any], kind: type) -> dict[str, dict[str, Any]]:
+    """Parts of a checkpoint that hold the same model, by their keys; none where there is one only, in a usual place."""
+    parts = {str(key): _tensors_of(value, kind) for key, value in content.items()}
+    usual = next((parts[key] for key in _WEIGHTS_KEYS if parts.get(key)), None)
+    if usual is None:
+        return {key: tensors for key, tensors in parts.items() if len(tensors) > 1 and not _tensors_of(content, kind)}
+    last = {name.rpartition("module.")[2] for name in usual}
+    return {
+        key: tensors
+        for key, tensors in parts.items()
+        if len(last & {name.rpartition("module.")[2] for name in tensors}) * 2 > len(last)
+    }
 
 
 def _as_tensor(piece: memoryview, tensor: _StoredTensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from brainalign.catalogue.references import Reference
 from brainalign.models.checkpoints.hub import open_hub
 from brainalign.models.checkpoints.local import open_local
+from brainalign.models.checkpoints.soundness import refuse_other_than_weights
 from brainalign.models.checkpoints.tensor_files import StoredCheckpoint
 
 _ON_THIS_MACHINE = ("package", "zoo", "file")
@@ -12,6 +13,7 @@ _ON_THIS_MACHINE = ("package", "zoo", "file")
 
 def open_stored(reference: Reference, *, full_download: bool = False) -> StoredCheckpoint:
     """Open the trained weights that a reference names; see `brainalign.models.opening.open_checkpoint`."""
-    if reference.hub in _ON_THIS_MACHINE:
-        return open_local(reference)
-    return open_hub(reference, full_download=full_download)
+    here = reference.hub in _ON_THIS_MACHINE
+    opened = open_local(reference) if here else open_hub(reference, full_download=full_download)
+    refuse_other_than_weights(opened.reference, opened.config, opened.names())
+    return opened

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from brainalign.catalogue.entries import ChecksumError
 from brainalign.models.checkpoints.checkpoint import TensorPart
+from brainalign.models.checkpoints.soundness import refuse_other_than_floats
 
 SHOWN_NAMES = 5
 """How many names of tensors an error text shows."""
@@ -105,11 +106,18 @@ class Shards:
         Content of ``model.safetensors.index.json``: ``weight_map`` from tensor to file, ``metadata.total_size``.
     open_file : callable
         Opens the file of a given name.
+
+    Raises
+    ------
+    ChecksumError
+        The index does not say which file holds which tensor; or, when a tensor is asked for, its file does not.
     """
 
     def __init__(self, index: Mapping[str, Any], open_file: Callable[[str], TensorFile]) -> None:
-        self._file_of: dict[str, str] = index["weight_map"]
-        self._total = int(index.get("metadata", {}).get("total_size", 0))
+        self._file_of = _weight_map(index)
+        metadata = index.get("metadata")
+        total = metadata.get("total_size") if isinstance(metadata, Mapping) else None
+        self._total = int(total) if isinstance(total, int | float) else 0
         self._open_file = open_file
         self._opened: dict[str, TensorFile] = {}
         self.metadata: Mapping[str, str] = {}
@@ -130,7 +138,7 @@ class Shards:
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of one tensor; only its own file is opened."""
-        return self._file(self._file_of[name]).shape(name)
+        return self._file(self._file_of[name], [name]).shape(name)
 
     def read(self, parts: Sequence[TensorPart]) -> dict[TensorPart, torch.Tensor]:
         """Read parts, file by file."""
@@ -139,13 +147,31 @@ class Shards:
             by_file.setdefault(self._file_of[part.name], []).append(part)
         read: dict[TensorPart, torch.Tensor] = {}
         for file, wanted in by_file.items():
-            read |= self._file(file).read(wanted)
+            read |= self._file(file, [part.name for part in wanted]).read(wanted)
         return read
 
-    def _file(self, file: str) -> TensorFile:
+    def _file(self, file: str, wanted: Sequence[str]) -> TensorFile:
         if file not in self._opened:
             self._opened[file] = self._open_file(file)
-        return self._opened[file]
+        opened = self._opened[file]
+        if absent := set(wanted) - set(opened.names()):
+            msg = (
+                f"the index of the shards says that {file} holds '{min(absent)}', which it does not: the index and the "
+                "shards are of different versions. Fetch all of them again."
+            )
+            raise ChecksumError(msg)
+        return opened
+
+
+def _weight_map(index: Mapping[str, Any]) -> dict[str, str]:
+    found = index.get("weight_map") if isinstance(index, Mapping) else None
+    if isinstance(found, dict) and found and all(isinstance(file, str) for file in found.values()):
+        return found
+    msg = (
+        "an index of shards needs a 'weight_map' from the name of each tensor to the name of its file; this one has "
+        f"{', '.join(map(repr, list(index)[:SHOWN_NAMES])) or 'nothing'}. Fetch it again."
+    )
+    raise ChecksumError(msg)
 
 
 class StoredCheckpoint:
@@ -207,14 +233,17 @@ class StoredCheckpoint:
         Raises
         ------
         ValueError
-            The checkpoint has no such tensor, or the tensor no such rows.
+            The checkpoint has no such tensor, the tensor no such rows, or it is no weight in ordinary precision.
         """
         wanted = list(dict.fromkeys(parts))
         for part in wanted:
             self._check_name(part.name)
             if part.rows is not None:
                 check_rows(part, self._tensors.shape(part.name))
-        return self._tensors.read(wanted)
+        read = self._tensors.read(wanted)
+        for part, tensor in read.items():
+            refuse_other_than_floats(self.reference, part.name, tensor.dtype)
+        return read
 
     def _check_name(self, name: str) -> None:
         names = self._tensors.names()

@@ -4,7 +4,7 @@ from brainalign.models.layouts.heads import split_heads
 from brainalign.models.layouts.layout import Layout
 from brainalign.models.layouts.match import LAYOUTS, UNTYPED, choose_layout, find_layouts, present, readable
 from brainalign.models.layouts.plan import Plan, parts_needed, plan_reading, topology_bytes
-from brainalign.models.layouts.settings import count_heads, norm_epsilon
+from brainalign.models.layouts.settings import count_heads, first_norm, head_dim_of, most_prefix_tokens, picture_grids
 
 __all__ = [
     "LAYOUTS",
@@ -14,8 +14,11 @@ __all__ = [
     "choose_layout",
     "count_heads",
     "find_layouts",
-    "norm_epsilon",
+    "first_norm",
+    "head_dim_of",
+    "most_prefix_tokens",
     "parts_needed",
+    "picture_grids",
     "plan_reading",
     "present",
     "readable",

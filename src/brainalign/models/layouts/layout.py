@@ -58,7 +58,16 @@ class Layout:
     head_width : tuple of str
         Where the configuration gives the width of a head instead of their number.
     default_head_width : int or None
-        Width of a head where the configuration gives neither.
+        Width of a head where the configuration gives neither, but (if `head_width` names one) the section for it.
+    head_dim : tuple of str
+        Where the configuration gives the width of a head besides their number; without it, the model's width is shared
+        out among the heads.
+    layers : tuple of str
+        Where the configuration gives the number of layers.
+    image_size, patch_size : tuple of str
+        Where the configuration gives the height and width of a picture and of its patches: one number, or two.
+    norm_first : tuple of str
+        Where the configuration can say that the norms come after attention instead.
     library : {"transformers", "timm"} or None
         Which library knows what the configuration leaves out.
     marker : str or None
@@ -84,6 +93,11 @@ class Layout:
     key_heads: tuple[str, ...] = ()
     head_width: tuple[str, ...] = ()
     default_head_width: int | None = None
+    head_dim: tuple[str, ...] = ("head_dim",)
+    layers: tuple[str, ...] = ("num_hidden_layers",)
+    image_size: tuple[str, ...] = ("image_size",)
+    patch_size: tuple[str, ...] = ("patch_size",)
+    norm_first: tuple[str, ...] = ()
     library: Literal["transformers", "timm"] | None = "transformers"
     marker: str | None = None
 
@@ -92,7 +106,7 @@ def in_section(layout: Layout, section: str, **changes: object) -> Layout:
     """The layout of a tower whose configuration is a section of the whole model's, with further changes."""
     paths = {
         field: tuple(f"{section}.{path}" for path in getattr(layout, field))
-        for field in ("heads", "key_heads", "norm_eps")
+        for field in ("heads", "key_heads", "norm_eps", "head_dim", "layers", "image_size", "patch_size")
     }
     return replace(layout, **{**paths, **changes})
 

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from brainalign.models.layouts.layout import ANY_MODEL, Layout
 from brainalign.models.layouts.multimodal import MULTIMODAL_LAYOUTS
 from brainalign.models.layouts.original_clip import METER, OPEN_CLIP, OPEN_CLIP_VISION
+from brainalign.models.layouts.prefixes import towers_of
+from brainalign.models.layouts.settings import check_timm
 from brainalign.models.layouts.text import BERT, GPT2, TEXT_LAYOUTS
 from brainalign.models.layouts.vision import TIMM, VISION_LAYOUTS
 
@@ -25,6 +27,9 @@ UNTYPED: dict[str, tuple[Layout, ...]] = {
     "GPT-2": (GPT2,),
 }
 """Layouts of files whose configuration has no such type, told by their tensors' names, the more special ones first."""
+
+_UNTYPED_CLASSES = {"BERT": "Bert", "GPT-2": "GPT2"}
+"""How the names of the library's classes begin that have these layouts."""
 
 _SHOWN = 8
 
@@ -45,7 +50,7 @@ class Header(Protocol):
 
 
 def find_layouts(header: Header) -> dict[str, Layout]:
-    """The layout of every tower that a checkpoint holds.
+    """The layout of every tower that a checkpoint holds; of several copies of a model every copy is a tower.
 
     Parameters
     ----------
@@ -60,19 +65,22 @@ def find_layouts(header: Header) -> dict[str, Layout]:
     Raises
     ------
     ValueError
-        When no known layout fits, or a text has relative positions only; the text says which tensors were looked for
-        and which exist.
+        When the type of the model is not known, no known layout fits, or a text has relative positions only; the text
+        says which tensors were looked for and which exist.
     """
     names = header.names()
     family = header.config.get("model_type")
-    groups = {family: LAYOUTS[family]} if family in LAYOUTS else UNTYPED
+    groups = {} if family is not None else UNTYPED
+    if isinstance(family, str) and family in LAYOUTS:
+        groups = {family: LAYOUTS[family]}
     if (kind := header.config.get("position_embedding_type", "absolute")) != "absolute":
         msg = f"'{header.reference}' has no absolute position embedding ({kind}): nothing to read."
         raise ValueError(msg)
-    for group in groups.values():
-        fitting = [layout for layout in group if _fits(layout, names)]
-        if fitting:
-            return {layout.tower: layout for layout in reversed(fitting)}  # the first of a tower wins
+    for wrapped in (False, True):
+        for name, group in groups.items():
+            if towers := towers_of(group, names, wrapped=wrapped):
+                _check_guess(header, name, towers)
+                return towers
     raise ValueError(_no_layout(header, groups))
 
 
@@ -116,19 +124,41 @@ def match_layers(pattern: str, names: Sequence[str]) -> list[str]:
     Raises
     ------
     ValueError
-        When none fits; the text says what was looked for and what is there.
+        When none fits, a layer is missing before the last one, or there twice; the text says which.
     """
-    found = {int(m["layer"]): name for name in names if (m := re.fullmatch(pattern, name))}
+    found: dict[int, str] = {}
+    for name in names:
+        if match := re.fullmatch(pattern, name):
+            layer = int(match["layer"])
+            if layer in found:
+                raise ValueError(_twice(found[layer], name))
+            found[layer] = name
     if not found:
         raise ValueError(_nothing_fits(pattern, names))
+    if missing := sorted(set(range(max(found))) - set(found)):
+        msg = (
+            f"{len(found)} layers are named like '{readable(pattern)}', the last is {max(found)}, but there is none "
+            f"for {', '.join(map(str, missing[:_SHOWN]))}: the checkpoint is incomplete, or not all its layers "
+            "are alike. Give a complete checkpoint of one of the families that are read."
+        )
+        raise ValueError(msg)
     return [found[layer] for layer in sorted(found)]
 
 
 def match_optional(pattern: str | None, names: Sequence[str]) -> str | None:
-    """The one name that fits the pattern, or None when none does or there is no pattern."""
+    """The one name that fits the pattern, or None when none does or there is no pattern.
+
+    Raises
+    ------
+    ValueError
+        When several do.
+    """
     if pattern is None:
         return None
-    return next((name for name in names if re.fullmatch(pattern, name)), None)
+    found = [name for name in names if re.fullmatch(pattern, name)]
+    if len(found) > 1:
+        raise ValueError(_twice(*found[:2]))
+    return found[0] if found else None
 
 
 def readable(pattern: str) -> str:
@@ -137,19 +167,38 @@ def readable(pattern: str) -> str:
     return re.sub(r"\(\?:([^()]*)\)\?", r"[\1]", text).replace(r"\.", ".").replace("(?:", "(")
 
 
-def _fits(layout: Layout, names: Sequence[str]) -> bool:
-    wanted = (layout.query, layout.key, *([layout.marker] if layout.marker else []))
-    return all(any(re.fullmatch(pattern, name) for name in names) for pattern in wanted)
+def _check_guess(header: Header, name: str, towers: Mapping[str, Layout]) -> None:
+    """Refuse what only looks like the family that it was taken for by its tensors' names."""
+    for layout in towers.values():
+        if layout.library == "timm":
+            check_timm(header.reference, header.config)
+    classes = [str(cls) for cls in header.config.get("architectures") or ()]
+    stem = _UNTYPED_CLASSES.get(name)
+    padded = name == "BERT" and (header.config.get("pad_token_id") or "roberta" in "".join(header.names()).lower())
+    if stem and (padded or not all(cls.startswith(stem) for cls in classes)):
+        told = f"architectures = {classes}" if classes else "a padding token other than 0, or names of RoBERTa"
+        msg = (
+            f"'{header.reference}' has the names of {name}, but {told}: kin of {name} begin their positions elsewhere, "
+            "or lay their weights out otherwise. Write its 'model_type' into config.json."
+        )
+        raise ValueError(msg)
 
 
 def _no_layout(header: Header, groups: Mapping[str, tuple[Layout, ...]]) -> str:
     family = header.config.get("model_type")
-    layouts = [layout for group in groups.values() for layout in group]
+    layouts = [layout for group in (groups or UNTYPED).values() for layout in group]
     wanted = {readable(pattern) for layout in layouts for pattern in (layout.query, layout.key)}
-    known = "" if family in LAYOUTS else f"; types whose layout is known are: {', '.join(LAYOUTS)}"
+    known = "" if groups and groups is not UNTYPED else f"; types whose layout is known are: {', '.join(LAYOUTS)}"
     return (
         f"'{header.reference}' is of type {family!r}, and no known layout fits{known}. "
         f"Looked for: {', '.join(sorted(wanted))}. {present(header.names())}"
+    )
+
+
+def _twice(first: str, second: str) -> str:
+    return (
+        f"'{first}' and '{second}' are both there for one part of the model: the checkpoint holds two copies. Save the "
+        "one that is meant in a file of its own."
     )
 
 

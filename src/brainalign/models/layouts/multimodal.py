@@ -20,12 +20,19 @@ def _clip_tower(prefix: str) -> Layout:
         positions=prefix + r"embeddings\.position_embedding\.weight",
         norms=(layers + r"0\.layer_norm1\.weight",),
         norm_eps=("layer_norm_eps",),
+        # A file may hold both towers, and its configuration mean one.
+        marker=prefix + r"embeddings\.token_embedding\.weight",
     )
 
 
 # A text tower saved on its own has no prefix.
 _CLIP_TEXT = _clip_tower(r"(?:text_model\.)?")
-_SIGLIP_VISION = replace(_clip_tower(r"(?:vision_model\.)?"), tower="vision", modality="vision")
+_SIGLIP_VISION = replace(
+    _clip_tower(r"(?:vision_model\.)?"),
+    tower="vision",
+    modality="vision",
+    marker=r"(?:vision_model\.)?embeddings\.patch_embedding\.weight",
+)
 _CLIP_VISION = replace(
     _SIGLIP_VISION,
     study_positions=CLIP_POSITIONS,
@@ -46,6 +53,7 @@ def _of_joint_model(layout: Layout, tower: str) -> Layout:
         key=required(layout.key),
         positions=required(layout.positions or ""),
         norms=tuple(required(norm) for norm in layout.norms),
+        marker=required(layout.marker or ""),
     )
 
 
@@ -84,6 +92,8 @@ _QWEN2_VISION = Layout(
     default_eps=1e-6,
     rotary="qwen_visual",
     heads=("vision_config.num_heads",),
+    head_dim=(),
+    layers=("vision_config.depth",),
 )
 
 _VILT_TEXT = replace(

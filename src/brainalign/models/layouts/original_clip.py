@@ -41,42 +41,73 @@ BRIDGETOWER = (
         positions=ANY_MODEL + r"vision_model\.visual\.embeddings\.position_embedding\.weight",
         default_head_width=64,
         heads=(),
+        layers=("vision_config.num_hidden_layers",),
+        image_size=("vision_config.image_size",),
+        patch_size=("vision_config.patch_size",),
         study_positions=None,
     ),
     in_section(below_prefix(ROBERTA, ANY_MODEL + r"text_model\."), "text_config"),
     # The library builds both streams of the fusion with the text tower's configuration.
-    in_section(_fusion("text", ANY_MODEL), "text_config"),
-    in_section(_fusion("image", ANY_MODEL), "text_config"),
+    in_section(_fusion("text", ANY_MODEL), "text_config", layers=("num_hidden_layers",)),
+    in_section(_fusion("image", ANY_MODEL), "text_config", layers=("num_hidden_layers",)),
 )
 
 METER = (
-    _resblocks("vision", r"vit_model\.visual\.", heads=("image_heads",), default_head_width=64, study_positions=None),
+    _resblocks(
+        "vision",
+        r"vit_model\.visual\.",
+        heads=("image_heads",),
+        layers=("image_layers",),
+        default_head_width=64,
+        study_positions=None,
+    ),
     replace(
         below_prefix(ROBERTA, r"text_transformer\."),
         heads=("text_heads",),
+        layers=("text_layers",),
         default_head_width=64,
         norm_eps=(),
         library=None,
     ),
-    _fusion("text", "", heads=("heads", "num_heads"), default_head_width=64, library=None),
-    _fusion("image", "", heads=("heads", "num_heads"), default_head_width=64, library=None),
+    *(
+        _fusion(
+            stream,
+            "",
+            heads=("heads", "num_heads"),
+            layers=("layer_pairs",),
+            default_head_width=64,
+            library=None,
+        )
+        for stream in ("text", "image")
+    ),
 )
 
 _VISION_CFG, _TEXT_CFG = ("model_cfg.vision_cfg", "vision_cfg"), ("model_cfg.text_cfg", "text_cfg")
-_OPEN_CLIP_VISION_HEADS = {
+
+
+def _fields(sections: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return tuple(f"{section}.{name}" for section in sections)
+
+
+_OPEN_CLIP_VISION_SETTINGS = {
     "heads": (),
-    "head_width": tuple(f"{section}.head_width" for section in _VISION_CFG),
+    "head_width": _fields(_VISION_CFG, "head_width"),
     "default_head_width": 64,
+    "layers": _fields(_VISION_CFG, "layers"),
+    "image_size": _fields(_VISION_CFG, "image_size"),
+    "patch_size": _fields(_VISION_CFG, "patch_size"),
+    "norm_eps": _fields(_VISION_CFG, "norm_kwargs.eps"),
 }
-_OPEN_CLIP_TEXT_HEADS = {
+_OPEN_CLIP_TEXT_SETTINGS = {
     # A text tower on its own gives its heads without a section.
-    "heads": (*(f"{section}.heads" for section in _TEXT_CFG), "heads"),
-    "norm_eps": tuple(f"{section}.norm_kwargs.eps" for section in _TEXT_CFG),
+    "heads": (*_fields(_TEXT_CFG, "heads"), "heads"),
+    "layers": (*_fields(_TEXT_CFG, "layers"), "layers"),
+    "norm_eps": _fields(_TEXT_CFG, "norm_kwargs.eps"),
 }
 OPEN_CLIP = (
-    _resblocks("vision", r"visual\.", **_OPEN_CLIP_VISION_HEADS),
+    _resblocks("vision", r"visual\.", **_OPEN_CLIP_VISION_SETTINGS),
     *timm_layouts(r"visual\.trunk\."),
-    _resblocks("text", r"(?:text\.)?", marker=r"(?:text\.)?token_embedding\.weight", **_OPEN_CLIP_TEXT_HEADS),
+    _resblocks("text", r"(?:text\.)?", marker=r"(?:text\.)?token_embedding\.weight", **_OPEN_CLIP_TEXT_SETTINGS),
 )
 # The vision tower on its own has the names of the whole model's text tower, but a convolution.
-OPEN_CLIP_VISION = (_resblocks("vision", "", marker=r"conv1\.weight", heads=("heads",)),)
+OPEN_CLIP_VISION = (_resblocks("vision", "", marker=r"conv1\.weight", heads=("heads",), layers=("layers",)),)

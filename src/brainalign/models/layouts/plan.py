@@ -10,7 +10,7 @@ from typing import Any
 from brainalign.models.checkpoints.checkpoint import TensorPart
 from brainalign.models.layouts.layout import Layout
 from brainalign.models.layouts.match import Header, choose_layout, find_layouts, match_layers, match_optional
-from brainalign.models.layouts.settings import count_heads
+from brainalign.models.layouts.settings import count_heads, count_layers
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Plan:
         Rows of the position table; None where the tower has none.
     bias_tables : tuple of TensorPart
         Tables of relative-position biases: one a layer, or one for all layers, or none.
-    norms : tuple of TensorPart
-        Weights and biases of the norms before the first layer.
+    norms : tuple of tuple
+        Weight, and bias or None, of the norms before the first layer.
     """
 
     layout: Layout
@@ -36,13 +36,14 @@ class Plan:
     key: tuple[TensorPart, ...]
     positions: TensorPart | None
     bias_tables: tuple[TensorPart, ...]
-    norms: tuple[TensorPart, ...]
+    norms: tuple[tuple[TensorPart, TensorPart | None], ...]
 
     @property
     def parts(self) -> list[TensorPart]:
         """Every part once, so that one call reads them all."""
-        wanted = [*self.query, *self.key, *self.bias_tables, *self.norms]
-        return list(dict.fromkeys([*wanted, self.positions] if self.positions else wanted))
+        norms = [part for pair in self.norms for part in pair]
+        wanted = [*self.query, *self.key, *self.bias_tables, *norms, self.positions]
+        return list(dict.fromkeys(part for part in wanted if part is not None))
 
 
 def plan_reading(
@@ -70,10 +71,12 @@ def plan_reading(
     Raises
     ------
     ValueError
-        When no tensor fits a name of the layout; the text says which exist.
+        When no tensor fits a name of the layout, layers are missing, or the configuration tells of another number; the
+        text says which exist.
     """
     names = header.names()
     query, key = (tuple(match_layers(pattern, names)) for pattern in (layout.query, layout.key))
+    _check_layers(header, layout, len(query), len(key))
     fused = layout.query == layout.key
     parts = tuple(_query_and_key_rows(header, layout, name) if fused else TensorPart(name) for name in query)
     table = match_optional(layout.positions, names) if with_positions else None
@@ -193,7 +196,25 @@ def _bias_tables(layout: Layout, names: list[str]) -> tuple[TensorPart, ...]:
     return tuple(TensorPart(m[0]) for m in sorted(matches, key=lambda m: int(m["layer"] or 0)))
 
 
-def _norms(layout: Layout, names: list[str]) -> tuple[TensorPart, ...]:
-    weights = [name for pattern in layout.norms if (name := match_optional(pattern, names))]
-    biases = [name.removesuffix("weight") + "bias" for name in weights]
-    return tuple(TensorPart(name) for pair in zip(weights, biases, strict=True) for name in pair if name in names)
+def _norms(layout: Layout, names: list[str]) -> tuple[tuple[TensorPart, TensorPart | None], ...]:
+    found = []
+    for pattern in layout.norms:
+        # The first releases of BERT say gamma and beta.
+        name = match_optional(pattern.removesuffix("weight") + "(?:weight|gamma)", names)
+        if name is not None:
+            bias = name.removesuffix("weight") + "bias" if name.endswith("weight") else name[: -len("gamma")] + "beta"
+            found.append((TensorPart(name), TensorPart(bias) if bias in names else None))
+    return tuple(found)
+
+
+def _check_layers(header: Header, layout: Layout, n_query: int, n_key: int) -> None:
+    told = count_layers(layout, header.config)
+    if n_query == n_key == (told or n_query):
+        return
+    found = f"{n_query} layers" if n_query == n_key else f"{n_query} layers of query and {n_key} of key weights"
+    expected = f"; the configuration tells of {told}" if told else ""
+    msg = (
+        f"'{header.reference}' holds {found} in its {layout.tower} tower{expected}: the checkpoint is incomplete, or "
+        "its config.json is another model's. Give all its files (the folder, or the index of its shards)."
+    )
+    raise ValueError(msg)

@@ -20,6 +20,12 @@ BERT = Layout(
 # The table begins with two rows (padding) that no token ever gets.
 ROBERTA = replace(BERT, first_position=2, padding=("pad_token_id", "pad_id"), default_eps=1e-5)
 
+# Kin of RoBERTa whose norm comes first: after the embedding's in the one, instead of it in the other.
+ROBERTA_PRELAYERNORM = replace(
+    ROBERTA, norms=(*ROBERTA.norms, ANY_MODEL + r"encoder\.layer\.0\.attention\.LayerNorm\.weight")
+)
+XLM_ROBERTA_XL = replace(ROBERTA, norms=(ANY_MODEL + r"encoder\.layer\.0\.attention\.self_attn_layer_norm\.weight",))
+
 _GPT2_QKV = ANY_MODEL + r"h\.(?P<layer>\d+)\.attn\.c_attn\.weight"
 GPT2 = Layout(
     tower="text",
@@ -32,6 +38,7 @@ GPT2 = Layout(
     norm_eps=("layer_norm_epsilon",),
     default_eps=1e-5,
     heads=("n_head", "num_attention_heads"),
+    layers=("n_layer", "num_hidden_layers"),
 )
 
 _OPT = r"(?:model\.)?decoder\."
@@ -44,6 +51,7 @@ OPT = Layout(
     first_position=2,  # the library adds 2 to every position
     norms=(_OPT + r"layers\.0\.self_attn_layer_norm\.weight",),
     default_eps=1e-5,
+    norm_first=("do_layer_norm_before",),
 )
 
 _NEOX_QKV = r"(?:gpt_neox\.)?layers\.(?P<layer>\d+)\.attention\.query_key_value\.weight"
@@ -77,8 +85,18 @@ PHI3 = replace(LLAMA, query=_PHI3_QKV, key=_PHI3_QKV, packing="rows")
 
 TEXT_LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "bert": (BERT,),
+    "dpr": (BERT,),
+    "ernie": (BERT,),
+    "electra": (BERT,),
     "roberta": (ROBERTA,),
     "xlm-roberta": (ROBERTA,),
+    "camembert": (ROBERTA,),
+    "data2vec-text": (ROBERTA,),
+    "xmod": (ROBERTA,),
+    "longformer": (ROBERTA,),
+    "luke": (ROBERTA,),
+    "roberta-prelayernorm": (ROBERTA_PRELAYERNORM,),
+    "xlm-roberta-xl": (XLM_ROBERTA_XL,),
     "gpt2": (GPT2,),
     "opt": (OPT,),
     "gpt_neox": (GPT_NEOX,),

@@ -53,6 +53,9 @@ def timm_layouts(prefix: str) -> tuple[Layout, ...]:
         default_eps=1e-6,
         rotary="timm",
         heads=("num_heads", "model_args.num_heads"),
+        head_dim=(),
+        layers=("depth", "model_args.depth"),
+        image_size=("img_size",),
         library="timm",
     )
     separate = replace(
@@ -74,5 +77,6 @@ VISION_LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "dinov2": (DINOV2,),
     "dinov2_with_registers": (DINOV2,),
     "dinov3_vit": (DINOV3,),
+    "timm_wrapper": TIMM,
 }
 """Layouts by the ``model_type`` of a checkpoint's ``config.json``."""
