@@ -153,6 +153,27 @@ def test_what_does_not_fit_is_refused():
 # ---- what each category explains
 
 
+@pytest.mark.parametrize("how", WITHOUT_RELIABILITY)
+@pytest.mark.parametrize("absent", [[0, 1, 2, 3, 4], [0, 1], [2, 3, 4]])
+@pytest.mark.parametrize("model", [0, 5, 11])
+def test_a_model_without_a_score_in_a_category_has_no_aggregate_and_no_rank(how, absent, model):
+    values = normal()
+    values[model, absent] = np.nan
+    table, others = table_of(values), np.delete(np.arange(12), model)
+    found = aggregate(table, how)
+    assert np.isnan(found.iloc[model])
+    stability = rank_stability(table, how, n_draws=20, generator=np.random.default_rng(0))
+    assert f"model {model}" not in stability.summary.index
+    if how in ("mean", "kemeny"):  # by ranks, the model still counts among those that others beat; and ties share
+        assert_allclose(found.iloc[others].rank(), aggregate(table_of(values[others]), how).rank().to_numpy())
+        assert_allclose(stability.summary["p_first"].sum(), 1, atol=1e-12)
+
+
+def test_kemeny_counts_only_ranked_models_after_each():
+    scores = [[np.nan, np.nan], [3.0, 3.0], [2.0, 2.0], [1.0, 1.0], [9.0, np.nan]]
+    assert_array_equal(aggregate(table_of(scores, n_neural=1), "kemeny"), [np.nan, 2, 1, 0, np.nan])
+
+
 @pytest.mark.parametrize("how", MEANS)
 def test_the_identity_of_spreads_correlation_and_explained_variance_holds_on_any_table(how):
     values = normal(n_models=30) * [1, 2, 5, 4, 3] + normal(n_models=30, n_metrics=1, seed=9)

@@ -66,7 +66,7 @@ def test_usable_targets_are_finite_and_vary():
             "run 1 has 3 samples, too few to remove 3 trends",
         ),
         (lambda Y: Y, {"detrend": "quartic"}, "detrend must be None, 'linear', 'quadratic', 'cubic' or a degree"),
-        (lambda Y: Y, {"high_pass": 0.3}, "high_pass between 0 and 0.5 / tr Hz: got tr = 2.0, high_pass = 0.3"),
+        (lambda Y: Y, {"high_pass": 0.3}, "high_pass must be between 0 and 0.5 / tr Hz: got tr = 2.0, high_pass = 0.3"),
         (lambda Y: Y, {"tr": 0.0}, "tr must be above 0 s"),
         (lambda Y: Y, {"confounds": np.ones((3, 1))}, "same samples .rows.: got 3, 60"),
         (

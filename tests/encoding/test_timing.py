@@ -46,7 +46,7 @@ def test_words_outside_the_scan_are_refused_or_dropped():
         ({"onsets": [0.0]}, r"one finite time in seconds per row.*\(1,\), 2 rows"),
         ({"onsets": [0.0, np.nan]}, "one finite time"),
         ({"tr": 0.0}, "tr must be above 0 s"),
-        ({"n_volumes": 0}, "n_volumes at least 1"),
+        ({"n_volumes": 0}, "n_volumes must be a whole number of at least 1"),
         ({"how": "max"}, "how must be 'mean' or 'sum'"),
         ({"values": [[np.nan], [1.0]]}, "values holds 1 values that are not finite"),
     ],

@@ -356,7 +356,12 @@ def overall_of_draws(
     """Aggregates of shape (n_models, n_draws), where metric m is in the table `counts[m, draw]` times."""
     if how == "kemeny":
         values, shares = table.scores.to_numpy(), weights / len(table.categories)
-        return np.stack([_kemeny_score(preference_matrix(values, shares * drawn)) for drawn in counts.T], axis=1)
+        inside = np.array([table.category == category for category in table.categories], dtype=float)
+        has_all = ((~np.isnan(values)).astype(float) @ (inside[:, :, None] * counts) > 0).all(axis=0)
+        return np.stack(
+            [_kemeny_score(values, shares * drawn, ranked) for drawn, ranked in zip(counts.T, has_all.T, strict=True)],
+            axis=1,
+        )
     parts = [_category_of_draws(table, category, how, weights, counts, missing) for category in table.categories]
     return np.mean(parts, axis=0)
 
@@ -394,10 +399,14 @@ def _transform(values: NDArray[np.float64], how: str) -> NDArray[np.float64]:
     return (ranks - 1) / np.maximum(n_present - 1, 1)
 
 
-def _kemeny_score(preferences: NDArray[np.float64]) -> NDArray[np.float64]:
-    order = kemeny_order(preferences)
-    score = np.empty(len(order))
-    score[order] = np.arange(len(order))[::-1]
+def _kemeny_score(
+    values: NDArray[np.float64], weights: NDArray[np.float64], ranked: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """How many models come after each one; NaN for models that are not ranked."""
+    score = np.full(len(values), np.nan)
+    if ranked.any():
+        order = np.flatnonzero(ranked)[kemeny_order(preference_matrix(values[ranked], weights))]
+        score[order] = np.arange(len(order))[::-1]
     return score
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
+
+from brainalign.numeric import as_numbers
 
 __all__ = ["check_features", "check_responses", "check_runs", "check_stack", "usable_targets"]
 
@@ -28,7 +31,8 @@ def check_features(features: ArrayLike, *, name: str = "features") -> np.ndarray
     Raises
     ------
     ValueError
-        If it is not two-dimensional, empty, or holds values that are not finite.
+        If it is not two-dimensional, empty, or holds values that are not finite or that `brainalign.numeric.as_numbers`
+        refuses.
     """
     features = _two_dimensional(features, name, "feature")
     n_bad = int((~np.isfinite(features)).sum())
@@ -58,7 +62,8 @@ def check_responses(responses: ArrayLike, *, n_samples: int | None = None, name:
     Raises
     ------
     ValueError
-        If it has no target, other rows than the features, or a target that is constant or not finite.
+        If it has no target, other rows than the features, a target that is constant or not finite, or values that
+        `brainalign.numeric.as_numbers` refuses.
     """
     responses = _two_dimensional(responses, name, "target")
     if n_samples is not None and len(responses) != n_samples:
@@ -92,15 +97,19 @@ def usable_targets(responses: ArrayLike) -> np.ndarray:
     boolean array of shape (n_targets,)
         True for the targets that an encoding model can be fitted to.
 
+    Raises
+    ------
+    ValueError
+        What `brainalign.numeric.as_numbers` refuses.
+
     Examples
     --------
     >>> usable_targets([[1.0, 2.0, float("nan")], [1.0, 3.0, 0.0]]).tolist()
     [False, True, False]
     """
-    responses = np.asarray(responses)
-    with np.errstate(invalid="ignore"):
-        ranges = responses.max(axis=0) - responses.min(axis=0)
-    return np.isfinite(ranges) & (ranges > 0)
+    responses = as_numbers(responses, name="responses")
+    highest, lowest = responses.max(axis=0), responses.min(axis=0)
+    return np.isfinite(highest) & np.isfinite(lowest) & (highest > lowest)
 
 
 def check_stack(responses: ArrayLike | Sequence[ArrayLike], what: str, *, fewest: int = 2) -> np.ndarray:
@@ -126,7 +135,7 @@ def check_stack(responses: ArrayLike | Sequence[ArrayLike], what: str, *, fewest
         For too few parts, parts of unequal shape, or a part with a target that is constant or not finite; the part is
         named by its position.
     """
-    parts = [np.asarray(part) for part in responses]
+    parts = [as_numbers(part, name=f"{what} {i}") for i, part in enumerate(responses)]
     shapes = {part.shape for part in parts}
     if len(parts) < fewest or len(shapes) > 1 or parts[0].ndim != 2 or parts[0].shape[0] < 2 or parts[0].shape[1] == 0:
         msg = (
@@ -142,7 +151,7 @@ def check_stack(responses: ArrayLike | Sequence[ArrayLike], what: str, *, fewest
                 f"(columns {np.flatnonzero(~usable)[:5].tolist()}); leave the {what} or the targets out."
             )
             raise ValueError(msg)
-    return _floating(np.stack(parts))
+    return np.stack(parts)
 
 
 def check_runs(runs: ArrayLike | None, n_samples: int) -> np.ndarray:
@@ -163,7 +172,7 @@ def check_runs(runs: ArrayLike | None, n_samples: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If there are other labels than samples, or a run comes back after another one.
+        If there are other labels than samples, a label is missing, or a run comes back after another one.
 
     Examples
     --------
@@ -172,6 +181,10 @@ def check_runs(runs: ArrayLike | None, n_samples: int) -> np.ndarray:
     """
     if runs is None:
         return np.zeros(n_samples, dtype=np.intp)
+    n_missing = int(pd.isna(runs).sum()) + int(np.ma.getmaskarray(runs).sum() if np.ma.isMaskedArray(runs) else 0)
+    if n_missing:
+        msg = f"runs must label every one of the {n_samples} samples: {n_missing} labels are missing."
+        raise ValueError(msg)
     runs = np.asarray(runs)
     if runs.shape != (n_samples,):
         msg = f"runs must label every one of the {n_samples} samples: got shape {runs.shape}."
@@ -187,7 +200,7 @@ def check_runs(runs: ArrayLike | None, n_samples: int) -> np.ndarray:
 
 
 def _two_dimensional(values: ArrayLike, name: str, column: str) -> np.ndarray:
-    values = np.asarray(values)
+    values = as_numbers(values, name=name)
     if values.ndim != 2:
         msg = (
             f"{name} must have shape (n_samples, n_{column}s): got {values.shape}. Reshape a single column to (-1, 1)."
@@ -200,8 +213,4 @@ def _two_dimensional(values: ArrayLike, name: str, column: str) -> np.ndarray:
         if column == "target":
             msg += " Does the mask select any voxel?"
         raise ValueError(msg)
-    return _floating(values)
-
-
-def _floating(values: np.ndarray) -> np.ndarray:
-    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+    return values

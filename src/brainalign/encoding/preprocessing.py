@@ -11,8 +11,12 @@ from numpy.polynomial import legendre
 from numpy.typing import ArrayLike
 
 from brainalign.encoding.inputs import check_features, check_responses, check_runs
+from brainalign.numeric import check_seconds
 
 __all__ = ["clean"]
+
+# A target of which less is left, relative to what it was, is one that trends and confounds explain up to rounding.
+_ROUNDING = 1e-6
 
 _DEGREES = {None: 0, "linear": 1, "quadratic": 2, "cubic": 3}
 
@@ -53,8 +57,8 @@ def clean(
     Raises
     ------
     ValueError
-        For bad responses or labels, a target that does not vary in one of the runs, or a run that is too short for what
-        is to be removed.
+        For bad responses or labels, a target that does not vary in one of the runs or of which trends and confounds
+        leave but rounding, or a run that is too short for what is to be removed.
 
     Notes
     -----
@@ -67,8 +71,9 @@ def clean(
     if isinstance(degree, bool) or not isinstance(degree, int) or degree < 0:
         msg = f"detrend must be None, 'linear', 'quadratic', 'cubic' or a degree of 0 or more: got {detrend!r}."
         raise ValueError(msg)
-    if not 0 < tr < np.inf or (high_pass is not None and not 0 < high_pass < 0.5 / tr):
-        msg = f"tr must be above 0 s and high_pass between 0 and 0.5 / tr Hz: got tr = {tr}, high_pass = {high_pass}."
+    tr = check_seconds(tr)
+    if high_pass is not None and not 0 < high_pass < 0.5 / tr:
+        msg = f"high_pass must be between 0 and 0.5 / tr Hz: got tr = {tr}, high_pass = {high_pass}."
         raise ValueError(msg)
     if confounds is not None:
         confounds = check_features(confounds, name="confounds")
@@ -91,7 +96,7 @@ def _clean_run(
     if high_pass is not None and n > 1:
         removed.append(create_cosine_drift(high_pass, tr * np.arange(n))[:, :-1])  # the last one is constant
     if confounds is not None:
-        removed.append(confounds)
+        removed.append(_near_one(confounds))
     removed = np.hstack(removed)
     if n < removed.shape[1] + 3:
         msg = (
@@ -103,12 +108,37 @@ def _clean_run(
     if flat.size:
         msg = f"{len(flat)} targets are constant in run {run} (columns {flat[:5].tolist()}); drop them or the run."
         raise ValueError(msg)
+    responses = _near_one(responses)
     # Not filter="cosine": nilearn leaves it out where a confound resembles a cosine, as a quadratic trend does.
-    return clean_signal(
+    left = clean_signal(
         responses,
         detrend=False,
-        standardize="zscore_sample",
+        standardize=None,
         confounds=removed if removed.shape[1] else None,
         filter=False,
         t_r=tr,
     )
+    _refuse_rounding(left, responses, run)
+    left = left - left.mean(axis=0)
+    return left / left.std(axis=0, ddof=1)
+
+
+def _near_one(values: np.ndarray) -> np.ndarray:
+    """Columns times powers of two, which changes no digit: nilearn takes what is below 1e-14 for rounding."""
+    ranges = np.ptp(values, axis=0)
+    exponents = np.frexp(np.where(ranges > 0, ranges, 1))[1]
+    return np.ldexp(values, -exponents)
+
+
+def _refuse_rounding(left: np.ndarray, responses: np.ndarray, run: int) -> None:
+    """Standardized, the rounding of a target that is a sum of its confounds would look like a response."""
+    in_single = (responses == responses.astype(np.float32)).all(axis=0)  # so that the file held no more digits
+    precision = np.where(in_single, np.finfo(np.float32).eps, np.finfo(responses.dtype).eps)
+    stored = 2 * precision * np.abs(responses).max(axis=0)
+    explained = np.flatnonzero(left.std(axis=0) <= np.maximum(_ROUNDING * responses.std(axis=0), stored))
+    if explained.size:
+        msg = (
+            f"of {explained.size} targets nothing but rounding is left in run {run} (columns {explained[:5].tolist()}) "
+            "without trends, cosines and confounds; drop these targets, or the confounds that are made of them."
+        )
+        raise ValueError(msg)

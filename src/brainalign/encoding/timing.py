@@ -9,6 +9,7 @@ from nilearn.glm.first_level import compute_regressor
 from numpy.typing import ArrayLike
 
 from brainalign.encoding.inputs import check_features
+from brainalign.numeric import as_numbers, check_seconds
 
 __all__ = ["convolve_hrf", "frames_to_volumes", "words_to_volumes"]
 
@@ -164,7 +165,7 @@ def convolve_hrf(
     start : float
         When the first volume is taken, in seconds on the clock of the onsets. Events up to 24 s earlier count.
     durations : float or array of shape (n_events,)
-        How long the events last, in seconds; 0 for an impulse.
+        How long the events last, in seconds; 0 for an impulse. One that is not known (n/a) must be filled in.
     model : {"glover", "spm"}
         Response function, see `nilearn.glm.first_level.compute_regressor`, which does the work.
 
@@ -176,7 +177,8 @@ def convolve_hrf(
     Raises
     ------
     ValueError
-        If there are other onsets than events, an event lies after the scan, or a number is out of range.
+        If there are other onsets or durations than events, an event lies after the scan, a duration is negative,
+        missing or infinite, or a number is out of range.
     """
     values = check_features(values, name="values")
     # nilearn works in steps of tr / 50: the rounding of the subtraction must not move an onset by a step.
@@ -190,7 +192,7 @@ def convolve_hrf(
     if model not in ("glover", "spm"):
         msg = f"model must be 'glover' or 'spm': got {model!r}."
         raise ValueError(msg)
-    durations = np.broadcast_to(np.asarray(durations, dtype=float), onsets.shape)
+    durations = _check_durations(durations, len(onsets))
     order, frame_times = np.argsort(onsets, kind="stable"), np.arange(n_volumes) * tr
     regressors = [
         compute_regressor(np.stack([onsets, durations, column])[:, order], model, frame_times)[0][:, 0]
@@ -200,11 +202,32 @@ def convolve_hrf(
 
 
 def _check_times(onsets: ArrayLike, n_events: int, tr: float, n_volumes: int) -> np.ndarray:
-    onsets = np.asarray(onsets, dtype=np.float64)
+    onsets = as_numbers(onsets, name="onsets").astype(np.float64)
     if onsets.shape != (n_events,) or not np.isfinite(onsets).all():
-        msg = f"onsets must be one finite time in seconds per row of values: got shape {onsets.shape}, {n_events} rows."
+        msg = (
+            f"onsets must be one finite time in seconds per row of values: got {int((~np.isfinite(onsets)).sum())} "
+            f"times that are not finite in shape {onsets.shape}, {n_events} rows."
+        )
         raise ValueError(msg)
-    if not 0 < tr < np.inf or n_volumes < 1:
-        msg = f"tr must be above 0 s and n_volumes at least 1: got {tr} and {n_volumes}."
+    check_seconds(tr)
+    if isinstance(n_volumes, bool) or not isinstance(n_volumes, (int, np.integer)) or n_volumes < 1:
+        msg = f"n_volumes must be a whole number of at least 1: got {n_volumes!r}."
         raise ValueError(msg)
     return onsets
+
+
+def _check_durations(durations: ArrayLike, n_events: int) -> np.ndarray:
+    """One duration an event. nilearn takes one that is not finite or below 0 for another regressor, silently."""
+    durations = as_numbers(durations, name="durations").astype(np.float64)
+    if durations.shape not in ((), (n_events,)):
+        msg = f"durations must be one number, or one for each of the {n_events} events: got shape {durations.shape}."
+        raise ValueError(msg)
+    wrong = ~np.isfinite(durations) | (durations < 0)
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        msg = (
+            f"durations must be 0 s or more and finite: got {durations.flat[first]:g} for event {first} (and "
+            f"{int(wrong.sum()) - 1} more). A duration that is n/a must be filled in, or its event dropped."
+        )
+        raise ValueError(msg)
+    return np.broadcast_to(durations, (n_events,))
