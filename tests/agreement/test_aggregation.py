@@ -155,14 +155,14 @@ def test_what_does_not_fit_is_refused():
 
 @pytest.mark.parametrize("how", WITHOUT_RELIABILITY)
 @pytest.mark.parametrize("absent", [[0, 1, 2, 3, 4], [0, 1], [2, 3, 4]])
-@pytest.mark.parametrize("model", [0, 5, 11])
+@pytest.mark.parametrize("model", [5])
 def test_a_model_without_a_score_in_a_category_has_no_aggregate_and_no_rank(how, absent, model):
     values = normal()
     values[model, absent] = np.nan
     table, others = table_of(values), np.delete(np.arange(12), model)
     found = aggregate(table, how)
     assert np.isnan(found.iloc[model])
-    stability = rank_stability(table, how, n_draws=20, generator=np.random.default_rng(0))
+    stability = rank_stability(table, how, n_draws=6, generator=np.random.default_rng(0))
     assert f"model {model}" not in stability.summary.index
     if how in ("mean", "kemeny"):  # by ranks, the model still counts among those that others beat; and ties share
         assert_allclose(found.iloc[others].rank(), aggregate(table_of(values[others]), how).rank().to_numpy())

@@ -111,6 +111,64 @@ def test_files_that_do_not_fit_are_refused(miniature):
         load_nsd(1)
 
 
+def replace_second(values, affine=None):
+    image = nibabel.Nifti1Image(values, np.eye(4) if affine is None else affine)
+    nibabel.save(image, place(f"{BETAS}/betas_session02.nii.gz"))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_volume_stored_flipped_gives_the_same_voxels(miniature, axis):
+    expected = load_nsd(1, (2,)).responses
+    affine = np.eye(4)
+    affine[axis, axis], affine[axis, 3] = -1, SHAPE[axis] - 1
+    replace_second(np.flip(miniature[1], axis), affine)
+    assert_array_equal(load_nsd(1, (2,)).responses, expected)
+
+
+def test_a_volume_elsewhere_in_the_brain_is_refused(miniature):
+    affine = np.eye(4)
+    affine[0, 3] = 5
+    replace_second(miniature[1], affine)
+    with pytest.raises(ValueError, match=r"betas_session02.*other voxels"):
+        load_nsd(1, (2,))
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.float32, np.float64])
+def test_whole_numbers_are_300_times_per_cent_in_any_type(miniature, kind):
+    expected = load_nsd(1, (2,)).responses
+    replace_second(miniature[1].astype(kind))
+    assert_array_equal(load_nsd(1, (2,)).responses, expected)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_fractions_are_per_cent_already(miniature, kind):
+    expected = load_nsd(1, (2,)).responses
+    replace_second((miniature[1] / 300).astype(kind))
+    assert_allclose(load_nsd(1, (2,)).responses, expected, rtol=1e-6)
+
+
+def test_a_file_with_a_scale_in_its_header_is_per_cent(miniature):
+    expected = load_nsd(1, (2,)).responses
+    image = nibabel.Nifti1Image(miniature[1], np.eye(4))
+    image.header.set_slope_inter(1 / 300, 0)
+    nibabel.save(image, place(f"{BETAS}/betas_session02.nii.gz"))
+    assert_allclose(load_nsd(1, (2,)).responses, expected, rtol=1e-5)
+
+
+def test_fractions_too_large_for_per_cent_are_refused(miniature):
+    replace_second((miniature[1] + 0.5).astype(np.float32))
+    with pytest.raises(ValueError, match="too large for per cent"):
+        load_nsd(1, (2,))
+
+
+def test_a_value_that_is_missing_is_refused(miniature):
+    values = miniature[1].astype(np.float32)
+    values[(*INSIDE[1], 2)] = np.nan
+    replace_second(values)
+    with pytest.raises(ValueError, match="holds nan in sample 2, target 1"):
+        load_nsd(1, (2,))
+
+
 def test_photographs_without_captions_are_named():
     path = place("nsddata_stimuli/stimuli/nsd/annotations/captions_val2017.json")
     path.write_text(json.dumps({"annotations": []}))

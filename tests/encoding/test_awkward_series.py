@@ -1,4 +1,4 @@
-"""Time series, events and confounds that people really have: the right value from a formula of its own, or a refusal."""
+"""Time series, events and confounds that people really have: the right value by another formula, or a refusal."""
 
 import numpy as np
 import pytest
@@ -86,7 +86,7 @@ def test_an_encoding_model_of_responses_of_a_narrow_type_is_that_of_the_same_num
 
 def test_masked_repeats_are_refused_by_the_ceiling():
     repeats = [noise(N, 2), np.ma.masked_less(noise(N, 2, seed=1), -2)]
-    with pytest.raises(ValueError, match="repeat 1 has .* masked"):
+    with pytest.raises(ValueError, match="repeat 1 has"):
         noise_ceiling(repeats)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from brainalign.catalogue.entries import locate
+from brainalign.datasets.text_tables import read_text_table
 
 __all__ = [
     "Leaderboard",
@@ -86,6 +87,7 @@ def read_leaderboard(path: str | Path, *, parents: Mapping[str, str] | None = No
     ----------
     path : str or Path
         A CSV file with one row a model and one column a benchmark, in any order; lines that start with # are skipped.
+        A column without a name that holds nothing, or numbers of rows, is left out.
     parents : mapping of str to str, optional
         Where benchmarks belong that the names do not place: column to the column that averages it, for example
         ``{"MyStudy2026-r": "IT"}``. Wins over what the name says.
@@ -97,8 +99,9 @@ def read_leaderboard(path: str | Path, *, parents: Mapping[str, str] | None = No
     Raises
     ------
     ValueError
-        When there is no column of models, a model comes twice, a cell is neither a number nor X nor empty, or a
-        benchmark cannot be placed. The text says what to do.
+        When a row is not as long as the header, there is no column of models, a model has no name or comes twice, a
+        cell is neither a finite number nor X nor empty, or a benchmark cannot be placed. The text says what to do, and
+        where.
 
     Notes
     -----
@@ -106,7 +109,8 @@ def read_leaderboard(path: str | Path, *, parents: Mapping[str, str] | None = No
     Brain-Score counts a missing score as 0 in every average, see `mean_of_children`. A version at the end of a name
     (``_v1``) is dropped.
     """
-    table = pd.read_csv(path, comment="#", dtype=str, keep_default_na=False)
+    table = read_text_table(path, comments=True, dtype=str, keep_default_na=False).map(str.strip)
+    table = _without_row_numbers(table.rename(columns=str.strip), Path(path).name)
     models = next((name for name in ("model_id", "model", "Model") if name in table), None)
     if models is None:
         msg = (
@@ -115,6 +119,10 @@ def read_leaderboard(path: str | Path, *, parents: Mapping[str, str] | None = No
         raise ValueError(msg)
     models = "model" if "model" in table else models  # where both are, model_id is a number
     table = table.set_index(table[models].rename("model"))
+    nameless = np.flatnonzero(table.index == "")
+    if nameless.size:
+        msg = f"{Path(path).name}: row {nameless[0] + 1} (and {nameless.size - 1} more) names no model; complete it."
+        raise ValueError(msg)
     if table.index.has_duplicates:
         msg = f"model '{table.index[table.index.duplicated()][0]}' comes more than once; keep one of its rows."
         raise ValueError(msg)
@@ -197,10 +205,19 @@ def mean_of_children(board: Leaderboard) -> pd.DataFrame:
     return pd.DataFrame({name: filled[children.index[children == name]].mean(axis=1) for name in parents})
 
 
+def _without_row_numbers(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Leave out columns without a name; pandas calls them so when it reads them."""
+    nameless = [column for column in table if column == "" or column.startswith("Unnamed:")]
+    if any(cell and not cell.isdecimal() for column in nameless for cell in table[column]):
+        msg = f"{name} has a column without a name, which holds more than numbers of rows; name it or drop it."
+        raise ValueError(msg)
+    return table.drop(columns=nameless)
+
+
 def _as_numbers(table: pd.DataFrame) -> pd.DataFrame:
     cleaned = table.mask(table.isin([_FAILED, ""]))
     numbers = cleaned.apply(pd.to_numeric, errors="coerce")
-    wrong = (numbers.isna() & cleaned.notna()).to_numpy()
+    wrong = (~np.isfinite(numbers.astype(float)) & cleaned.notna()).to_numpy()
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         msg = (

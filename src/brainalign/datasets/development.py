@@ -11,6 +11,7 @@ from nilearn.maskers import NiftiLabelsMasker
 
 from brainalign.catalogue.entries import locate
 from brainalign.datasets.naturalistic import NaturalisticRecording, check_columns, check_signal, sample_table
+from brainalign.datasets.text_tables import read_text_table
 
 REPETITION_TIME = 2.0
 """Seconds from one volume to the next, as nilearn states: the heads of the resampled files are not relied on."""
@@ -48,7 +49,7 @@ def available_subjects(age_group: str | None = None) -> list[str]:
         msg = f"age_group = {age_group!r} is not available; choose one of {', '.join(AGE_GROUPS)}, or None."
         raise ValueError(msg)
     path = f"{_FOLDER}/participants.tsv"
-    table = pd.read_csv(locate(_NAME, path), sep="\t")
+    table = read_text_table(locate(_NAME, path), delimiter="\t")
     check_columns(table, ("participant_id", "Child_Adult"), path)
     chosen = table if age_group is None else table[table["Child_Adult"] == age_group]
     return chosen["participant_id"].tolist()
@@ -117,7 +118,7 @@ def _load_subject(subject: str, parcellation: Path) -> NaturalisticRecording:
 
 def _read_motion(subject: str, n_volumes: int) -> pd.DataFrame:
     path = f"{_FOLDER}/{subject}_task-pixar_desc-confounds_regressors.tsv"
-    table = pd.read_csv(locate(_NAME, path), sep="\t")
+    table = read_text_table(locate(_NAME, path), delimiter="\t")
     absent = [column for column in MOTION if column not in table]
     if absent or len(table) != n_volumes:
         msg = (

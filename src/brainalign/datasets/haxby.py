@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import nibabel
 import numpy as np
 import pandas as pd
+from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
 from scipy.signal import detrend
 
 from brainalign.catalogue.entries import locate
 from brainalign.datasets.choices import check_choice
+from brainalign.datasets.grids import on_grid
+from brainalign.datasets.text_tables import read_text_table
 
 CATEGORIES = ("bottle", "cat", "chair", "face", "house", "scissors", "scrambledpix", "shoe")
 """What was shown; in each run, one block of each."""
@@ -71,7 +74,8 @@ def load_haxby(mask: str = "brain", *, delay: float = 0.0) -> HaxbyRecording:
     Raises
     ------
     ValueError
-        For an unknown mask, a negative delay, or runs whose volumes do not fit the mask.
+        For an unknown mask, a negative delay, runs whose volumes do not fit the mask or lie on other voxels, or events
+        without a time in the run.
     MissingDataError, ChecksumError
         When a file is not here or cannot be trusted; see `brainalign.catalogue.entries.locate`.
 
@@ -84,11 +88,12 @@ def load_haxby(mask: str = "brain", *, delay: float = 0.0) -> HaxbyRecording:
         msg = f"delay = {delay} must be a number of seconds, 0 or more."
         raise ValueError(msg)
     image = nibabel.load(_file(f"masks/25mm/{mask}.nii.gz"))
-    selected = image.get_fdata() > 0
-    responses, labels = zip(*(_load_run(run, selected, delay) for run in range(1, N_RUNS + 1)), strict=True)
+    responses, labels = zip(*(_load_run(run, image, delay) for run in range(1, N_RUNS + 1)), strict=True)
     runs = np.repeat(np.arange(1, N_RUNS + 1), [len(volumes) for volumes in responses])
     size = tuple(map(float, image.header.get_zooms()[:3]))
-    return HaxbyRecording(np.concatenate(responses), np.concatenate(labels), runs, np.argwhere(selected), size)
+    return HaxbyRecording(
+        np.concatenate(responses), np.concatenate(labels), runs, np.argwhere(image.get_fdata() > 0), size
+    )
 
 
 def average_blocks(recording: HaxbyRecording) -> NDArray[np.float64]:
@@ -130,14 +135,36 @@ def _average_run(recording: HaxbyRecording, run: int) -> NDArray[np.float64]:
     return np.stack([signal[labels == category].mean(axis=0) for category in CATEGORIES])
 
 
-def _load_run(run: int, selected: NDArray[np.bool_], delay: float) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+def _load_run(run: int, mask: SpatialImage, delay: float) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
     folder = f"BOLD/task001_run{run:03d}"
-    volumes = nibabel.load(_file(f"{folder}/bold_25mm.nii.gz")).get_fdata()
-    if volumes.ndim != 4 or volumes.shape[:3] != selected.shape:
-        msg = f"run {run} has the shape {volumes.shape}, the mask {selected.shape}: they do not belong together."
+    image = nibabel.load(_file(f"{folder}/bold_25mm.nii.gz"))
+    if image.ndim != 4 or image.shape[:3] != mask.shape:
+        msg = f"run {run} has the shape {image.shape}, the mask {mask.shape}: they do not belong together."
         raise ValueError(msg)
-    events = pd.read_csv(_file(f"{folder}/bold_events.tsv"), sep="\t")
-    return volumes[selected].T, _label_volumes(events, volumes.shape[3], delay)
+    volumes = on_grid(image, mask, where=f"run {run}").get_fdata()
+    events = _read_events(f"{folder}/bold_events.tsv", image.shape[3])
+    return volumes[mask.get_fdata() > 0].T, _label_volumes(events, volumes.shape[3], delay)
+
+
+def _read_events(path: str, n_volumes: int) -> pd.DataFrame:
+    """Onset, duration and category of every block; a time that is n/a would leave the block out silently."""
+    events = read_text_table(_file(path), delimiter="\t")
+    absent = [column for column in ("onset", "duration", "trial_type") if column not in events]
+    if absent:
+        msg = f"{path} lacks the columns {', '.join(absent)}; it has {', '.join(events)}. Fetch it anew."
+        raise ValueError(msg)
+    times = events[["onset", "duration"]].apply(pd.to_numeric, errors="coerce")
+    lasting = (times["duration"] > 0) & np.isfinite(times).all(axis=1)
+    inside = lasting & times["onset"].between(0, n_volumes * REPETITION_TIME, inclusive="left")
+    wrong = events[~inside | ~events["trial_type"].isin(CATEGORIES)]
+    if len(wrong):
+        msg = (
+            f"{path}: an event of '{wrong.iloc[0]['trial_type']}' at {wrong.iloc[0]['onset']} s for "
+            f"{wrong.iloc[0]['duration']} s (and {len(wrong) - 1} more) has no time within the run of "
+            f"{n_volumes * REPETITION_TIME:g} s or no known category. Complete or drop it."
+        )
+        raise ValueError(msg)
+    return events.assign(onset=times["onset"], duration=times["duration"])
 
 
 def _label_volumes(events: pd.DataFrame, n_volumes: int, delay: float) -> NDArray[np.str_]:

@@ -8,12 +8,14 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pandas as pd
+from nibabel.spatialimages import SpatialImage
 from nilearn.datasets import fetch_haxby
 from nilearn.masking import compute_epi_mask
 from numpy.typing import NDArray
 
 from brainalign.catalogue.entries import folder_of, locate
 from brainalign.datasets.choices import check_choice, check_selection
+from brainalign.datasets.grids import on_grid
 from brainalign.datasets.haxby import CATEGORIES, REST, HaxbyRecording
 
 SUBJECTS = (1, 2, 3, 4, 5, 6)
@@ -97,7 +99,7 @@ def load_haxby_subject(subject: int, mask: str = "vt") -> HaxbyRecording:
     image = nibabel.load(_file(subject, "bold.nii.gz"))
     volumes = np.asanyarray(image.dataobj)  # not get_fdata: double precision would need 2 GB
     labels, chunks = _read_labels(subject, volumes.shape[-1])
-    selected = _select(subject, mask, volumes, image.affine)
+    selected = _select(subject, mask, volumes, image)
     kept = np.isin(chunks, np.unique(chunks[labels != REST]))
     responses = volumes[selected].T[kept].astype(np.float64)
     labels, runs = labels[kept], chunks[kept] + 1
@@ -125,15 +127,15 @@ def _read_labels(subject: int, n_volumes: int) -> tuple[NDArray[np.str_], NDArra
     return table["labels"].to_numpy(dtype=str), table["chunks"].to_numpy(dtype=np.int64)
 
 
-def _select(subject: int, mask: str, volumes: NDArray, affine: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _select(subject: int, mask: str, volumes: NDArray, image: SpatialImage) -> NDArray[np.bool_]:
     if mask == "brain":
-        mean = nibabel.Nifti1Image(volumes.mean(axis=-1, dtype=np.float64), affine)
+        mean = nibabel.Nifti1Image(volumes.mean(axis=-1, dtype=np.float64), image.affine)
         return compute_epi_mask(mean).get_fdata() > 0
-    selected = nibabel.load(_file(subject, "mask4_vt.nii.gz")).get_fdata() > 0
-    if volumes.ndim != 4 or selected.shape != volumes.shape[:3]:
-        msg = f"subject {subject}: volumes of the shape {volumes.shape} and a mask of {selected.shape} do not fit."
+    found = nibabel.load(_file(subject, "mask4_vt.nii.gz"))
+    if volumes.ndim != 4 or found.shape != volumes.shape[:3]:
+        msg = f"subject {subject}: volumes of the shape {volumes.shape} and a mask of {found.shape} do not fit."
         raise ValueError(msg)
-    return selected
+    return on_grid(found, image, where=f"subject {subject}: mask4_vt.nii.gz").get_fdata() > 0
 
 
 def _file(subject: int, name: str) -> str:

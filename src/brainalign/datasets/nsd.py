@@ -9,12 +9,15 @@ import h5py
 import nibabel
 import numpy as np
 import pandas as pd
+from nibabel.spatialimages import SpatialImage
 from numpy.typing import ArrayLike, NDArray
 
 from brainalign.catalogue.entries import MissingDataError, locate
 from brainalign.datasets.captions import read_captions
 from brainalign.datasets.choices import check_choice, check_selection
+from brainalign.datasets.grids import on_grid
 from brainalign.datasets.naturalistic import NaturalisticRecording, check_columns, check_signal, sample_table
+from brainalign.datasets.text_tables import read_text_table
 
 SUBJECTS = tuple(range(1, 9))
 N_SESSIONS = {1: 40, 2: 40, 3: 32, 4: 30, 5: 40, 6: 32, 7: 40, 8: 30}
@@ -25,6 +28,9 @@ VERSIONS = ("betas_assumehrf", "betas_fithrf", "betas_fithrf_GLMdenoise_RR")
 
 SCALE = 300
 """By how much the files multiply per cent of signal change to keep them as integers."""
+
+_MOST_PER_CENT = 30.0
+"""No usual response is as large, and no usual response times 300 as small."""
 
 _NAME = "natural-scenes"
 _SPACE = "func1pt8mm"
@@ -68,15 +74,17 @@ def load_nsd(
     Raises
     ------
     ValueError
-        An unknown subject, session or version, or a file of another layout than the others.
+        An unknown subject, session or version, a file of another layout or on other voxels than the others, or
+        responses too large for per cent.
     MissingDataError
         When a file is not here; the text says how to get it.
 
     Notes
     -----
     Files below `brainalign data where natural-scenes`, under the names of the data manual:
-    ``nsddata_betas/ppdata/subj0X/func1pt8mm/VERSION/betas_sessionYY.hdf5`` or ``.nii.gz`` (integers, 300 times per
-    cent; the HDF5 file has the dataset ``betas`` with the axes of the volume reversed, trials first),
+    ``nsddata_betas/ppdata/subj0X/func1pt8mm/VERSION/betas_sessionYY.hdf5`` or ``.nii.gz`` (whole numbers, 300 times
+    per cent, or fractions that are per cent; a volume is turned to the axes of the region's file; the HDF5 file has the
+    dataset ``betas`` with the axes of the volume reversed, trials first),
     ``nsddata/ppdata/subj0X/func1pt8mm/roi/REGION.nii.gz``, ``nsddata/ppdata/subj0X/behav/responses.tsv`` (one row a
     presentation; 73KID counts photographs from 1), ``nsddata/experiments/nsd/nsd_stim_info_merged.csv`` (nsdId from
     0, cocoId, cocoSplit) and, from COCO, ``nsddata_stimuli/stimuli/nsd/annotations/captions_SPLIT.json``.
@@ -91,7 +99,8 @@ def load_nsd(
     check_selection("sessions", sessions, range(1, n_sessions + 1), f"1 to {n_sessions} of subject {subject}")
     name = f"subj{subject:02d}"
     path = f"nsddata/ppdata/{name}/{_SPACE}/roi/{region}.nii.gz"
-    labels = np.asarray(nibabel.load(locate(_NAME, path)).dataobj)
+    image = nibabel.load(locate(_NAME, path))
+    labels = np.asarray(image.dataobj)
     selected = labels > 0
     if labels.ndim != 3 or not selected.any():
         msg = (
@@ -103,7 +112,7 @@ def load_nsd(
     for session in sessions:
         rows = trials[trials["SESSION"] == session]
         where = f"nsddata_betas/ppdata/{name}/{_SPACE}/{version}/betas_session{session:02d}"
-        signals.append(_read_betas(where, selected, len(rows)))
+        signals.append(_read_betas(where, image, selected, len(rows)))
         tables.append(_samples(session, rows))
     samples = pd.concat(tables, ignore_index=True)
     if captions:
@@ -148,7 +157,7 @@ def load_nsd_images(numbers: ArrayLike) -> NDArray[np.uint8]:
 def _read_trials(name: str) -> pd.DataFrame:
     """All presentations to a subject, with the photograph from 0 and how often it was shown until then."""
     path = f"nsddata/ppdata/{name}/behav/responses.tsv"
-    trials = pd.read_csv(locate(_NAME, path), sep="\t")
+    trials = read_text_table(locate(_NAME, path), delimiter="\t")
     check_columns(trials, _TRIAL_COLUMNS, path)
     trials = trials.sort_values(["SESSION", "RUN", "TRIAL"], kind="stable", ignore_index=True)
     trials["nsd"] = trials["73KID"].astype(int) - 1
@@ -164,20 +173,38 @@ def _samples(session: int, rows: pd.DataFrame) -> pd.DataFrame:
     return table.assign(nsd=rows["nsd"].to_numpy(), trial=np.arange(len(rows)))
 
 
-def _read_betas(where: str, selected: NDArray[np.bool_], n_trials: int) -> NDArray[np.float32]:
+def _read_betas(where: str, region: SpatialImage, selected: NDArray[np.bool_], n_trials: int) -> NDArray[np.float32]:
     """Responses of shape (n_trials, n_voxels), the voxels in the order of `numpy.argwhere`."""
     try:
         path, found = f"{where}.hdf5", locate(_NAME, f"{where}.hdf5")
     except MissingDataError:
         path, found = f"{where}.nii.gz", locate(_NAME, f"{where}.nii.gz")
-    volumes = _read_hdf5(found, path) if path.endswith(".hdf5") else np.asarray(nibabel.load(found).dataobj)
+    if path.endswith(".hdf5"):
+        volumes = _read_hdf5(found, path)
+    else:
+        volumes = np.asarray(on_grid(nibabel.load(found), region, where=path).dataobj)
     if volumes.ndim != 4 or volumes.shape[:3] != selected.shape or volumes.shape[3] != n_trials:
         msg = (
             f"{path} has the shape {volumes.shape}; expected {(*selected.shape, n_trials)}: the volume of the region, "
             "and as many presentations as responses.tsv has of the session."
         )
         raise ValueError(msg)
-    return check_signal(volumes[selected].T.astype(np.float32) / SCALE, int(selected.sum()), path)
+    values = check_signal(volumes[selected].T, int(selected.sum()), path)
+    return values / np.float32(_factor(values, path))
+
+
+def _factor(values: NDArray[np.float32], path: str) -> float:
+    """By how much the numbers of a file multiply per cent: whole numbers are the makers', fractions are per cent."""
+    if (values == np.rint(values)).all():
+        return SCALE
+    usual = float(np.median(np.abs(values)))
+    if usual > _MOST_PER_CENT:
+        msg = (
+            f"{path} holds fractions of a usual size of {usual:.3g}: too large for per cent of signal change, and not "
+            f"the whole numbers ({SCALE} times per cent) of the makers. Store one or the other."
+        )
+        raise ValueError(msg)
+    return 1.0
 
 
 def _read_hdf5(found: Path, path: str) -> NDArray:
@@ -191,8 +218,9 @@ def _read_hdf5(found: Path, path: str) -> NDArray:
 
 def _captions(numbers: pd.Series) -> list[tuple[str, ...]]:
     columns, path = ["nsdId", "cocoId", "cocoSplit"], locate(_NAME, _INFORMATION)
-    check_columns(pd.read_csv(path, nrows=0), columns, _INFORMATION)
-    images = pd.read_csv(path, usecols=columns).set_index("nsdId")
+    images = read_text_table(path)
+    check_columns(images, columns, _INFORMATION)
+    images = images.set_index("nsdId")
     unknown = sorted(set(numbers) - set(images.index))
     if unknown:
         msg = f"{_INFORMATION} has no photograph {unknown[0]} (and {len(unknown) - 1} more). Obtain the file anew."
