@@ -15,7 +15,7 @@ import brainalign
 from brainalign.runs import api, execution
 from brainalign.runs.errors import UsageError
 from brainalign.runs.registry import all_chapters
-from brainalign.runs.sources import imported_modules
+from brainalign.runs.sources import as_uses, source_behind
 from brainalign.runs.store import ChapterFailedError
 
 OPTIONS = {"profile", "force", "cell_timeout", "run_timeout", "store", "chapter"}
@@ -112,7 +112,7 @@ def test_importing_the_package_is_light_and_no_chapter_depends_on_the_runner():
     program = "import sys, brainalign; print(sorted(m for m in sys.modules if m.startswith('brainalign.')))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    assert "brainalign.runs.api" not in imported_modules(["from brainalign.runs.recording import record"])
+    assert "brainalign.runs.api" not in source_behind(as_uses(["brainalign.runs.recording.record"]))
     assert {"RunHandle", "run"} == set(brainalign.__all__)
     with pytest.raises(AttributeError, match=r"no attribute 'rum'"):
         _ = brainalign.rum

@@ -84,19 +84,18 @@ class Chapter:
 
 
 def read_chapter(path: Path) -> Chapter:
-    """A chapter from its source; read again only when the file has changed.
+    """A chapter from its source; understood again only when its text has changed.
 
     Raises
     ------
     UsageError
         Something in the front matter is not as it should be; the text names file and line.
     """
-    state = path.stat()
-    return _read(path, state.st_mtime_ns, state.st_size)
+    return _read(path, path.read_bytes())  # not by time and size, which an edit can leave as they were
 
 
 @lru_cache(maxsize=256)
-def _read(path: Path, _changed: int, _size: int) -> Chapter:
+def _read(path: Path, _content: bytes) -> Chapter:
     found = read_front_matter(path)
     declared = declaration_of(found)
     return Chapter(path, found, declared, parameters_of(found, declared))

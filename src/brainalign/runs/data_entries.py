@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
@@ -10,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from brainalign.catalogue import model_sets
 from brainalign.runs.model_files import files_reference
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -24,7 +24,7 @@ class DataEntry(BaseModel):
         An entry of the catalogue, or a model. ``{parameter}`` in it stands for the value of a parameter, and for each
         of its entries where that is a list.
     call : str, optional
-        Instead of `use`, a function ``module:name`` of the package that returns models.
+        Instead of `use`, a function ``module:name`` that returns models, of `brainalign.catalogue.model_sets`.
     given : dict
         Its arguments by name, ``with`` in the front matter; ``{parameter}`` stands for the value of a parameter.
     when : dict
@@ -34,7 +34,7 @@ class DataEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     use: str | None = None
-    call: str | None = Field(None, pattern=r"^brainalign(\.\w+)+:\w+$")
+    call: str | None = Field(None, pattern=rf"^{re.escape(model_sets.__name__)}:\w+$")
     given: dict[str, Any] = Field({}, alias="with")
     when: dict[str, Any] = {}
 
@@ -84,9 +84,10 @@ def references(entries: Iterable[DataEntry], values: Mapping[str, Any], models: 
 
 def _expand(entry: DataEntry, values: Mapping[str, Any], models: set[str]) -> Iterator[str]:
     if entry.call is not None:
-        module, _, function = entry.call.partition(":")
+        # Not imported by its name: what a module that imports any other depends on is everything.
+        function = getattr(model_sets, entry.call.partition(":")[2])
         given = {name: _filled(value, values) for name, value in entry.given.items()}
-        yield from map(files_reference, getattr(importlib.import_module(module), function)(**given))
+        yield from map(files_reference, function(**given))
         return
     names = entry.placeholders()
     for one in product(*(_as_list(values[name]) for name in names)):

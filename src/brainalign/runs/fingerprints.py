@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from brainalign.runs.errors import UsageError
-from brainalign.runs.sources import modules_behind, source_checksums
+from brainalign.runs.sources import as_uses, source_behind
 
 PACKAGE = "brainalign"
 
@@ -135,7 +135,7 @@ def fingerprint_function(function: Callable[..., Any], inputs: Mapping[str, Any]
     reading.follow(function)
     return {
         "code": hashlib.sha256(json.dumps(reading.code).encode()).hexdigest(),
-        "source": source_checksums(modules_behind(reading.names)),
+        "source": source_behind(as_uses(reading.names)),
     }
 
 

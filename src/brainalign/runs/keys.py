@@ -11,7 +11,8 @@ from typing import Any
 from brainalign.runs.chapter import Chapter, code_cells
 from brainalign.runs.declared import look_up
 from brainalign.runs.parameters import ChapterParameters
-from brainalign.runs.sources import imported_modules, lock_checksum, source_checksums
+from brainalign.runs.sources import lock_checksum, source_behind
+from brainalign.runs.syntax import read_cells
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,11 @@ class RunKey:
     Attributes
     ----------
     code : dict
-        Checksum of every code cell, by its number. Prose does not count.
+        Checksum of every code cell with its tags, by its number. Prose, comments and layout do not count.
     parameters : dict
         Validated parameters.
     source : dict
-        Checksum of every `brainalign` module that the chapter imports, directly or through others.
+        Checksum of what every `brainalign` module means that the chapter needs, see `sources.source_behind`.
     lock : dict
         Checksum of the lock file.
     data : dict
@@ -71,10 +72,14 @@ class ChapterCode:
 
 def read_code(chapter: Chapter) -> ChapterCode:
     """Read a chapter's text notebook and the source behind it, as they are now; for the keys of many runs."""
-    cells = ["\n".join(line.rstrip() for line in c.source.splitlines()) for c in code_cells(chapter.read_source())]
+    cells = code_cells(chapter.read_source())
+    checksums, uses = read_cells(cell.source for cell in cells)
+    marks = [",".join(sorted(cell.metadata.get("tags", []))) for cell in cells]  # one makes a cell that of parameters
     return ChapterCode(
-        code={f"cell {number}": _sha256(cell.encode()) for number, cell in enumerate(cells, 1)},
-        source=source_checksums(imported_modules(cells)),
+        code={
+            f"cell {i}": _sha256(f"{c} {m}".encode()) for i, (c, m) in enumerate(zip(checksums, marks, strict=True), 1)
+        },
+        source=source_behind(uses),
         lock=lock_checksum(),
     )
 
