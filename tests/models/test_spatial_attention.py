@@ -96,6 +96,9 @@ def test_logits_with_positions_for_every_layer(weights):
 
 
 def test_positions_of_a_layer_and_of_all(weights):
+    with pytest.raises(ValueError, match=r"a table of positions and biases \(kind: own\)"):
+        weights.positions_of(1)
+    weights = replace(weights, bias=None)
     assert_equal(weights.positions_of(1), weights.positions)
     assert_equal(weights.position_table, weights.positions)
     layered = replace(weights, positions=np.stack([weights.positions, 2 * weights.positions]), position_kind="stand-in")
@@ -103,7 +106,7 @@ def test_positions_of_a_layer_and_of_all(weights):
     with pytest.raises(ValueError, match=r"kind: stand-in\) differ from layer to layer. Use positions_of"):
         _ = layered.position_table
     without = replace(weights, positions=None, position_kind="relative")
-    with pytest.raises(ValueError, match=r"no table of positions \(kind: relative\); its graphs come from biases"):
+    with pytest.raises(ValueError, match=r"no table of positions \(kind: relative\)"):
         without.positions_of(0)
     with pytest.raises(ValueError, match="has no head 0 in layer 9"):
         weights.positions_of(9)

@@ -15,7 +15,6 @@ from brainalign.topology import (
     icn_similarity,
     similarity_by_model,
     space,
-    summarize_alignment,
     with_similarity,
 )
 from tests.topology.small_models import small_model
@@ -24,8 +23,13 @@ ICNS = icn_profiles()
 
 
 @pytest.fixture(scope="module")
-def table():
+def aligned():
     return align({f"m{seed}": small_model(seed) for seed in range(4)}, ICNS)
+
+
+@pytest.fixture(scope="module")
+def table(aligned):
+    return aligned.heads
 
 
 def test_one_row_a_head_with_metrics_and_similarities(table):
@@ -41,7 +45,7 @@ def test_one_row_a_head_with_metrics_and_similarities(table):
 
 
 def test_a_model_with_one_head_is_defined():
-    table = align({f"m{seed}": small_model(seed, layers=1, heads=1) for seed in range(3)}, ICNS)
+    table = align({f"m{seed}": small_model(seed, layers=1, heads=1) for seed in range(3)}, ICNS).heads
     fitted = space(table)
     for by in ("mean", "median"):
         assert_allclose(fitted.scores(by), fitted.scores("sum"))
@@ -55,15 +59,15 @@ def test_a_model_that_fails_is_recorded_and_skipped():
         message = "no such file"
         raise FileNotFoundError(message)
 
-    with pytest.warns(UserWarning, match="left out") as caught:
-        table = align({"good": small_model(), "broken": broken, "gone": unreadable, "late": small_model}, ICNS)
-    assert [str(w.message).split(" ")[0] for w in caught] == ["broken", "gone"]
-    summary = summarize_alignment(table)
-    assert list(summary.index) == ["good", "late", "broken", "gone"]
+    aligned = align({"good": small_model(), "broken": broken, "gone": unreadable, "late": small_model}, ICNS)
+    assert list(aligned.heads["model"].unique()) == ["good", "late"]
+    assert list(aligned.problems.index) == ["broken", "gone"]
+    summary = aligned.models
+    assert list(summary.index) == ["good", "broken", "gone", "late"]
     assert summary.loc["gone", "problem"] == "no such file"
     assert "key holds 1 values that are not finite" in summary.loc["broken", "problem"]
-    assert_array_equal(summary["n_heads"], [6, 6, 0, 0])
-    assert_array_equal(summary["problem"] == "", [True, True, False, False])
+    assert_array_equal(summary["n_heads"], [6, 0, 0, 6])
+    assert_array_equal(summary["mean_similarity"].isna(), [False, True, True, False])
     assert_allclose(summary.loc["good", "mean_similarity"], summary.loc["late", "mean_similarity"])
 
 
@@ -75,26 +79,27 @@ def test_a_fault_of_the_program_is_not_a_failing_model():
         align({"good": small_model(), "faulty": faulty}, ICNS)
 
 
-@pytest.mark.filterwarnings("ignore:.*left out")
 def test_nothing_left_is_an_error():
     with pytest.raises(ValueError, match="no model was given"):
         align({}, ICNS)
     lost = small_model()
     lost.positions = None
-    with pytest.raises(ValueError, match=r"none of 1 models could be aligned\. lost: the model has neither"):
+    with pytest.raises(ValueError, match=r"none of 1 models could be measured\. lost: the model has neither"):
         align({"lost": lost}, ICNS)
 
 
-def test_a_summary_needs_the_table_of_align(table):
+def test_networks_are_named_by_the_table_of_align_alone(table):
+    assert alignment.network_columns(table) == list(ICNS.index)
     with pytest.raises(ValueError, match="must start with the columns model, layer"):
-        summarize_alignment(table.drop(columns="n_nodes"))
+        alignment.network_columns(table.drop(columns="n_nodes"))
     with pytest.raises(ValueError, match="then networks"):
-        summarize_alignment(table[["model", "layer", "head", "n_nodes", *METRICS]])
+        alignment.network_columns(table[["model", "layer", "head", "n_nodes", *METRICS]])
 
 
 def test_mixed_sizes_may_stand_in_one_table_but_not_in_one_space():
-    table = align({f"m{n}": small_model(n, n=n) for n in (6, 7, 9)}, ICNS)
-    assert_array_equal(summarize_alignment(table)["n_nodes"], [6, 7, 9])
+    aligned = align({f"m{n}": small_model(n, n=n) for n in (6, 7, 9)}, ICNS)
+    table = aligned.heads
+    assert_array_equal(aligned.models["n_nodes"], [6, 7, 9])
     with pytest.raises(ValueError, match=r"different numbers of nodes \(6, 7, 9\)"):
         space(table)
     assert len(space(table, mixed_nodes=True).scores()) == 3
@@ -106,9 +111,10 @@ def test_the_table_survives_a_file(table, tmp_path):
     assert_allclose(space(again).scores(), space(table).scores())
 
 
-def test_one_number_a_model_from_metrics_that_are_there(table):
+def test_one_number_a_model_from_metrics_that_are_there(aligned):
+    table = aligned.heads
     found = similarity_by_model(table, ICNS)
-    assert_allclose(found, summarize_alignment(table)["mean_similarity"])
+    assert_allclose(found, aligned.models["mean_similarity"])
     assert list(found.index) == ["m0", "m1", "m2", "m3"]
     assert_allclose(similarity_by_model(table, ICNS, by="sum"), 6 * found)
     fewer = similarity_by_model(table, ICNS.iloc[:2], metrics=METRICS[:4], by="median")
@@ -121,9 +127,9 @@ def test_one_number_a_model_from_metrics_that_are_there(table):
 @pytest.mark.parametrize("entries", [1, 8 * 8 * 3, 2 * 8 * 8 * 3, 10**9])
 def test_layers_may_be_batched_in_any_way(monkeypatch, entries):
     models = {"a": small_model(0, layers=5), "b": small_model(1, layers=1)}
-    whole = align(models, ICNS)
+    whole = align(models, ICNS).heads
     monkeypatch.setattr(alignment, "_BATCH_ENTRIES", entries)
-    pd.testing.assert_frame_equal(align(models, ICNS), whole)
+    pd.testing.assert_frame_equal(align(models, ICNS).heads, whole)
 
 
 def test_metrics_of_some_heads_are_those_of_all():

@@ -132,7 +132,7 @@ def test_table_of_heads_is_that_of_align():
     weights = small_model(seed=0)
     graphs = np.stack([layer_graphs(weights, layer) for layer in range(len(weights.query))])
     ours = describe_heads(graphs, ICNS, starts=8).table("small")
-    pd.testing.assert_frame_equal(ours, align({"small": weights}, ICNS), check_dtype=False)
+    pd.testing.assert_frame_equal(ours, align({"small": weights}, ICNS).heads, check_dtype=False)
 
 
 def test_reliability_of_the_whole():

@@ -32,7 +32,7 @@ def by_hand(values):
 
 
 def test_the_studys_analysis_by_hand(asked):
-    values = similarity_by_model(align(MODELS, BRAINS["published"], starts=1), BRAINS["published"])
+    values = similarity_by_model(align(MODELS, BRAINS["published"], starts=1).heads, BRAINS["published"])
     found = asked.differences(brain="published")
     assert list(found) == ["first", "other way"]
     assert_allclose(found["first"], by_hand(values))
@@ -51,14 +51,14 @@ def test_the_studys_analysis_by_hand(asked):
 )
 def test_every_option_of_the_graphs_is_that_of_the_recipe(asked, options, recipe):
     icns = BRAINS["coarse"]
-    values = similarity_by_model(align(MODELS, icns, recipe=recipe, starts=1), icns)
+    values = similarity_by_model(align(MODELS, icns, recipe=recipe, starts=1).heads, icns)
     assert_allclose(asked.differences(brain="coarse", **options)["first"], by_hand(values))
     assert np.abs(asked.differences(brain="coarse")["first"] - by_hand(values)).max() > 1e-6
 
 
 def test_what_is_compared_and_how_heads_are_taken_together(asked):
     icns = BRAINS["published"]
-    table = align(MODELS, icns, starts=1)
+    table = align(MODELS, icns, starts=1).heads
     fewer = similarity_by_model(table, icns, metrics=[m for m in METRICS if m != "modularity"], by="median")
     found = asked.differences(brain="published", left_out="modularity", heads="median")
     assert_allclose(found["first"], by_hand(fewer))

@@ -13,7 +13,7 @@ PARITY = 1e-9
 @pytest.fixture(scope="module")
 def table():
     models = {f"m{seed}": small_model(seed) for seed in range(3)}
-    return align(models | {"large": small_model(9, heads=8)}, ICNS)
+    return align(models | {"large": small_model(9, heads=8)}, ICNS).heads
 
 
 def test_the_space_is_that_of_scikit_learn(table):
@@ -40,7 +40,7 @@ def test_models_can_count_the_same(table):
 
 
 def test_other_heads_are_placed_in_the_same_space(table):
-    fitted, other = space(table), align({"new": small_model(5)}, ICNS)
+    fitted, other = space(table), align({"new": small_model(5)}, ICNS).heads
     assert_allclose(fitted.scores("mean", other)["new"], fitted.transform(other)["axis_1"].mean())
     again = fitted.transform(table[table["model"] == "m1"])
     assert_array_equal(again, fitted.transform()[table["model"] == "m1"])

@@ -98,13 +98,18 @@ class SpatialAttention:
         Raises
         ------
         ValueError
-            When the model has no such layer, or no positions of its own.
+            When the model has no such layer, or positions that say only part of what it knows of places: it adds a
+            bias for each pair of them.
         """
         self._check(layer, 0)
-        if self.positions is None:
-            msg = f"{self.model} has no table of positions (kind: {self.position_kind}); its graphs come from biases."
+        if self.positions is None or self.bias is not None:
+            own = "a table of positions and biases" if self.positions is not None else "no table of positions"
+            msg = (
+                f"{self.model} has {own} (kind: {self.position_kind}); its graphs come from biases, too. Use "
+                "logits(layer), or brainalign.topology.align for all heads."
+            )
             raise ValueError(msg)
-        return self.positions if self.positions.ndim == 2 else self.positions[layer]
+        return self._table(layer)
 
     @property
     def position_table(self) -> Array:
@@ -160,9 +165,12 @@ class SpatialAttention:
         logits = np.zeros(()) if self.bias is None else self.bias[layer, heads].astype(np.float64)
         if self.positions is None:
             return logits
-        P = self.positions_of(layer).astype(np.float64)
+        P = self._table(layer).astype(np.float64)
         Q, K = (P @ weights[layer, heads].astype(np.float64) for weights in (self.query, self.key))
         return Q @ np.swapaxes(K, -1, -2) / np.sqrt(self.head_dim) + logits
+
+    def _table(self, layer: int) -> Array:
+        return self.positions if self.positions.ndim == 2 else self.positions[layer]
 
     def _check(self, layer: int, head: int) -> None:
         if not (0 <= layer < self.n_layers and 0 <= head < self.n_heads):

@@ -1,10 +1,11 @@
 """Part I: attention heads as graphs, compared with intrinsic connectivity networks."""
 
 from brainalign.topology.alignment import (
+    MeasuredHeads,
     align,
     head_metrics,
+    measure_each,
     similarity_by_model,
-    summarize_alignment,
     with_similarity,
 )
 from brainalign.topology.axes import Space, alignment_scores, fit_space
@@ -65,6 +66,7 @@ __all__ = [
     "SUMMARIES",
     "GraphRecipe",
     "HeadGraphs",
+    "MeasuredHeads",
     "ModelClaims",
     "ModelSpace",
     "Space",
@@ -98,6 +100,7 @@ __all__ = [
     "keep_tokens",
     "layer_graphs",
     "louvain_partition",
+    "measure_each",
     "multiverse",
     "network_profiles",
     "null_envelope",
@@ -121,7 +124,6 @@ __all__ = [
     "sink_share",
     "space",
     "standardize_profiles",
-    "summarize_alignment",
     "symmetrize",
     "treatment_effect",
     "twin_profiles",

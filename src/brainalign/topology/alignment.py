@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -15,9 +15,34 @@ from brainalign.topology.metrics import METRICS, graph_metrics
 from brainalign.topology.profiles import icn_similarity
 from brainalign.topology.recipes import STUDY_RECIPE, GraphRecipe, SpatialWeights, layer_graphs
 
-_SKIPPED = "skipped"
 _BATCH_ENTRIES = 2**23  # weights of graphs in memory at a time: 64 MiB
 _HEAD = ("layer", "head", "n_nodes")
+_WHOLE = ("n_layers", "n_heads", "position_kind")
+_REASONS = 3  # that an error gives when no model is left
+
+
+@dataclass(frozen=True)
+class MeasuredHeads:
+    """Heads of many models, and what became of every model.
+
+    Attributes
+    ----------
+    heads : DataFrame with one row per head
+        ``model``, ``layer``, ``head``, ``n_nodes`` and the five of `METRICS`; after them one column per brain network
+        where `align` or `with_similarity` compared them with some.
+    models : DataFrame indexed by model
+        ``n_layers`` and ``n_heads`` of the whole model, ``n_measured`` heads, ``n_nodes``, ``position_kind`` (see
+        `brainalign.models.SpatialAttention`) and ``problem``: why the model is missing, empty where it is not. From
+        `align` also ``mean_similarity``, over heads and networks.
+    """
+
+    heads: pd.DataFrame
+    models: pd.DataFrame
+
+    @property
+    def problems(self) -> pd.Series:
+        """Why models are missing, by model; empty when none is."""
+        return self.models.loc[self.models["problem"] != "", "problem"]
 
 
 def align(
@@ -26,7 +51,7 @@ def align(
     *,
     recipe: GraphRecipe = STUDY_RECIPE,
     starts: int = 8,
-) -> pd.DataFrame:
+) -> MeasuredHeads:
     """Graph metrics of every head of many models, and their similarity to every brain network.
 
     Parameters
@@ -43,44 +68,80 @@ def align(
 
     Returns
     -------
-    DataFrame with one row a head
-        Columns ``model``, ``layer``, ``head``, ``n_nodes``, the five of `METRICS` and the names of the networks.
-        Models that failed are missing; `summarize_alignment` names them and the reason.
+    MeasuredHeads
+        A model that failed (it could not be read, has weights that are not finite, or a graph without edges) is left
+        out of the heads and stands among the models with the reason.
 
     Raises
     ------
     ValueError
         When no model is given, or every one of them failed.
 
-    Warns
-    -----
-    UserWarning
-        For each model that failed: it could not be read, has weights that are not finite, or a graph without edges.
-
     Notes
     -----
     Models of different numbers of nodes may stand in one table, but `space` refuses to compare them, because the
     metrics move with the number of nodes.
     """
-    if not spatial_attentions:
+
+    def measure(source: SpatialWeights | Callable[[], SpatialWeights]) -> pd.DataFrame:
+        weights = source() if callable(source) else source
+        n_layers, n_heads = weights.query.shape[:2]
+        whole = {"n_layers": n_layers, "n_heads": n_layers * n_heads}
+        kind = getattr(weights, "position_kind", "")
+        table = head_metrics(weights, recipe=recipe, starts=starts).assign(**whole, position_kind=kind)
+        return with_similarity(table, icns)
+
+    found = measure_each({name: partial(measure, source) for name, source in spatial_attentions.items()})
+    similarity = found.heads[list(icns.index)].mean(axis=1).groupby(found.heads["model"], sort=False).mean()
+    return MeasuredHeads(found.heads, found.models.assign(mean_similarity=similarity))
+
+
+def measure_each(sources: Mapping[str, Callable[[], pd.DataFrame]]) -> MeasuredHeads:
+    """Measure one model after another; one that fails is named with the reason and does not stop the others.
+
+    Parameters
+    ----------
+    sources : mapping of str to function
+        By name of the model a function without arguments that measures it: a table as `head_metrics` returns it, with
+        ``n_layers``, ``n_heads`` and ``position_kind`` of the whole model beside it.
+
+    Returns
+    -------
+    MeasuredHeads
+
+    Raises
+    ------
+    ValueError
+        When no model is given, or every one of them failed.
+    """
+    if not sources:
         msg = "no model was given; name at least one."
         raise ValueError(msg)
-    rows, skipped = [], {}
-    for name, source in spatial_attentions.items():
+    heads, rows = [], {}
+    for name, measure in sources.items():
         try:
-            heads = head_metrics(source() if callable(source) else source, recipe=recipe, starts=starts)
-            heads.insert(0, "model", name)
-            rows.append(with_similarity(heads, icns))
+            found = measure()
         except (ValueError, OSError) as error:  # anything else is a fault of this program and must be seen
-            skipped[name] = str(error)
-            warnings.warn(f"{name} is left out: {error}", stacklevel=2)
-    if not rows:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
-        msg = f"none of {len(skipped)} models could be aligned. {reasons}"
+            rows[name] = {"problem": str(error)}
+            continue
+        rows[name] = {column: found[column].iloc[0] for column in (*_WHOLE, "n_nodes")}
+        rows[name] |= {"n_measured": len(found), "problem": ""}
+        found = found.drop(columns=list(_WHOLE)).assign(model=name)
+        heads.append(found[["model", *found.columns.drop("model")]])
+    if not heads:
+        reasons = "; ".join(f"{name}: {row['problem']}" for name, row in list(rows.items())[:_REASONS])
+        others = f" ({len(rows) - _REASONS} others likewise)" if len(rows) > _REASONS else ""
+        msg = f"none of {len(rows)} models could be measured. {reasons}{others}"
         raise ValueError(msg)
-    table = pd.concat(rows, ignore_index=True)
-    table.attrs[_SKIPPED] = skipped
-    return table
+    return MeasuredHeads(pd.concat(heads, ignore_index=True), _model_table(rows))
+
+
+def _model_table(rows: dict[str, dict[str, object]]) -> pd.DataFrame:
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+    numbers = ["n_layers", "n_heads", "n_measured", "n_nodes"]
+    table[numbers] = table[numbers].fillna(0).astype(int)
+    table["position_kind"] = table["position_kind"].fillna("")
+    return table[[*numbers, "position_kind", "problem"]]
 
 
 def head_metrics(
@@ -156,35 +217,6 @@ def with_similarity(table: pd.DataFrame, icns: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**dict(zip(icns.index, similarity.T, strict=True)))
 
 
-def summarize_alignment(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a model: its size, its mean similarity, and why it is missing if it is.
-
-    Parameters
-    ----------
-    table : DataFrame
-        What `align` returned.
-
-    Returns
-    -------
-    DataFrame indexed by model
-        ``n_layers``, ``n_heads`` (of the whole model), ``n_nodes``, ``mean_similarity`` (over heads and networks) and
-        ``problem``, empty for models that were aligned.
-    """
-    networks = network_columns(table)
-    heads = table.assign(mean_similarity=table[networks].mean(axis=1)).groupby("model", sort=False)
-    summary = heads.agg(
-        n_layers=("layer", "nunique"),
-        n_heads=("head", "size"),
-        n_nodes=("n_nodes", "first"),
-        mean_similarity=("mean_similarity", "mean"),
-    ).assign(problem="")
-    skipped = table.attrs.get(_SKIPPED, {})
-    missing = pd.DataFrame({"problem": skipped}, index=pd.Index(skipped, name="model")).assign(
-        n_layers=0, n_heads=0, n_nodes=0
-    )
-    return pd.concat([summary, missing]) if skipped else summary
-
-
 def similarity_by_model(
     table: pd.DataFrame,
     icns: pd.DataFrame,
@@ -197,7 +229,7 @@ def similarity_by_model(
     Parameters
     ----------
     table : DataFrame
-        What `align` returned.
+        Heads as `align` returns them.
     icns : DataFrame of shape (n_networks, 5)
         Profiles of networks, not necessarily those of the table.
     metrics : sequence of str
@@ -228,7 +260,7 @@ def network_columns(table: pd.DataFrame) -> list[str]:
     Raises
     ------
     ValueError
-        When the table is not one that `align` returned.
+        When the table is not one of heads with similarities, as `align` returns it.
     """
     columns = list(table.columns)
     needed = ["model", "layer", "head", "n_nodes", *METRICS]

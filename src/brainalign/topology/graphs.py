@@ -19,7 +19,8 @@ def attention_logits(positions: ArrayLike, query: ArrayLike, key: ArrayLike, *, 
     positions : array_like of shape (..., n, d)
         Position embedding P, one row a position.
     query, key : array_like of shape (..., d, head_dim)
-        W_Q and W_K of a head. Leading dimensions broadcast, so all heads of a model can be given at once.
+        W_Q and W_K of a head. Leading dimensions broadcast, so all heads of a model can be given at once; positions
+        that differ from layer to layer then need an axis for the heads, of length 1.
     bias : array_like of shape (..., n, n), optional
         Relative-position bias, added as it is.
 
@@ -176,6 +177,12 @@ def _check_heads(P: Array, W_Q: Array, W_K: Array) -> None:
         msg = (
             f"positions (..., n, d) and query, key (..., d, head_dim) must share d: got {P.shape}, {W_Q.shape} and "
             f"{W_K.shape}.{hint}"
+        )
+        raise ValueError(msg)
+    if 2 < P.ndim < W_Q.ndim:
+        msg = (
+            f"positions of shape {P.shape} could belong to layers or to heads of {W_Q.shape}; give one table (n, d), "
+            "or as many leading axes as the weights, for example positions[:, None] for a table per layer."
         )
         raise ValueError(msg)
     for name, array in (("positions", P), ("query", W_Q), ("key", W_K)):

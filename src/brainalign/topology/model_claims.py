@@ -130,7 +130,7 @@ class ModelClaims:
     def _table(self, recipe: GraphRecipe) -> pd.DataFrame:
         if recipe not in self._tables:
             icns = next(iter(self._brains.values()))  # any: only the graph metrics are used further
-            table = align(self._attentions, icns, recipe=recipe, starts=self._starts)
+            table = align(self._attentions, icns, recipe=recipe, starts=self._starts).heads
             if table["model"].nunique() < len(self._attentions) or table["n_nodes"].nunique() > 1:
                 sizes = ", ".join(map(str, sorted(table["n_nodes"].unique())))
                 msg = (

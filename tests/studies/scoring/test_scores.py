@@ -16,7 +16,6 @@ from brainalign.studies.scoring import (
     PICTURE_RECIPES,
     draw_trials,
     list_models,
-    network_scores,
     planted_targets,
     score_behavior,
     score_networks,
@@ -93,12 +92,6 @@ def test_a_picture_set_is_seen_once_for_all_areas_that_share_it():
 
     score_similarity({"pixels": embed}, areas, {"size": lambda X, Y: torch.tensor(X.shape[1])})
     assert calls == [60]
-
-
-def test_network_scores_are_the_mean_over_heads():
-    found = network_scores("zoo:mae-xs#vision", {"a": icn_profiles("published"), "b": icn_profiles("published")})
-    assert found["a"] == found["b"]
-    assert -1 <= found["a"] <= 1
 
 
 def test_models_are_listed_with_their_twins_and_kin():

@@ -6,7 +6,6 @@ Features and responses are torch tensors, tables are pandas, the rest is numpy.
 from brainalign.studies.scoring.behavior import Trials, draw_trials, teacher_answers
 from brainalign.studies.scoring.comparison import COMPARISONS, Comparison, compare_layers
 from brainalign.studies.scoring.embedding import Embedding, zoo_embedding
-from brainalign.studies.scoring.networks import network_scores
 from brainalign.studies.scoring.scores import score_behavior, score_networks, score_similarity
 from brainalign.studies.scoring.targets import Target, object_ink, object_targets, planted_targets
 from brainalign.studies.scoring.zoo import PICTURE_RECIPES, TEXT_MODELS, TWIN_RECIPES, list_models
@@ -23,7 +22,6 @@ __all__ = [
     "compare_layers",
     "draw_trials",
     "list_models",
-    "network_scores",
     "object_ink",
     "object_targets",
     "planted_targets",

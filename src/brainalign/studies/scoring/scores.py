@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
+from brainalign.models import spatial_attention
 from brainalign.studies.scoring.behavior import Answers, Trials, answer_trials, behavior_scores
 from brainalign.studies.scoring.comparison import COMPARISONS, Comparison, compare_layers
 from brainalign.studies.scoring.embedding import Embedding
-from brainalign.studies.scoring.networks import network_scores
 from brainalign.studies.scoring.targets import Target
+from brainalign.topology import METRICS, head_metrics, icn_similarity
 
 __all__ = ["score_behavior", "score_networks", "score_similarity"]
 
@@ -54,25 +55,44 @@ def score_similarity(
 
 
 def score_networks(references: Mapping[str, str], networks: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Similarity of every model's heads to sets of brain networks.
+    """Mean similarity of every model's heads to sets of intrinsic connectivity networks, without any stimulus.
 
     Parameters
     ----------
     references : mapping of str to str
-        Reference by name of the model.
+        Reference by name of the model, see `brainalign.catalogue.references.parse_reference`; of one with several
+        towers, with the tower.
     networks : mapping of str to DataFrame
-        As for `network_scores`.
+        Sets of network profiles by name, see `brainalign.topology.icn_profiles`.
 
     Returns
     -------
     DataFrame
-        Records as in `score_similarity`, of category "neural" and parent "networks".
+        Records as in `score_similarity`, of category "neural" and parent "networks"; scores in [-1, 1], more is
+        nearer.
+
+    Raises
+    ------
+    ValueError, MissingDataError
+        As `brainalign.models.spatial_attention`, and when a model's heads have no graph.
+
+    Notes
+    -----
+    The published score is the position along the first axis of a space that all models span; it changes with the
+    company. This mean does not. The graph of a head has one node per position, so models with other numbers of
+    positions (37 for the pictures of the mini-zoo, 13 for its sentences) are not strictly comparable.
+
+    References
+    ----------
+    Chen et al. 2025, arXiv:2510.24342, for graphs, metrics and similarity.
     """
-    rows = (
-        (model, f"networks: {name}", score, "networks")
-        for model, reference in references.items()
-        for name, score in network_scores(reference, networks).items()
-    )
+    rows = []
+    for model, reference in references.items():
+        profiles = head_metrics(spatial_attention(reference))[list(METRICS)]
+        rows += [
+            (model, f"networks: {name}", float(icn_similarity(profiles, icns).mean()), "networks")
+            for name, icns in networks.items()
+        ]
     return _records(rows, "neural")
 
 

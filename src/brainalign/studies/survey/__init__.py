@@ -8,7 +8,7 @@ from brainalign.studies.survey.accuracy import (
 )
 from brainalign.studies.survey.evidence import group_evidence, network_evidence, pair_evidence
 from brainalign.studies.survey.families import CONTRASTS, GROUP_LABELS, compare_groups, describe_models
-from brainalign.studies.survey.measuring import Survey, measure_models, measure_twins
+from brainalign.studies.survey.measuring import measure_models, measure_twins
 from brainalign.studies.survey.pairs import SEEDS, compare_with_floor, find_pairs, pair_differences
 from brainalign.studies.survey.power import (
     critical_correlation,
@@ -42,7 +42,6 @@ __all__ = [
     "THIRDS",
     "TWIN_KINDS",
     "Correlation",
-    "Survey",
     "SurveyRecipe",
     "between_families",
     "bootstrap_correlation",

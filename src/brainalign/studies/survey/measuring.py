@@ -4,44 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
 from brainalign.catalogue.references import parse_reference
 from brainalign.runs.stages import stage
 from brainalign.studies.survey.reading import TWIN_KINDS, HeadWeights, SurveyRecipe, draw_twin, read_weights
-from brainalign.topology import METRICS, head_metrics
+from brainalign.topology import METRICS, MeasuredHeads, head_metrics, measure_each
 
 _HEAD_COLUMNS = ["model", "layer", "head", "n_nodes", *METRICS]
-_REASONS = 3  # that an error gives when no model is left
-_MODEL_COLUMNS = ["n_layers", "n_heads", "n_nodes", "position_kind"]
 
 
-@dataclass(frozen=True)
-class Survey:
-    """Heads of many models, and what became of every model.
-
-    Attributes
-    ----------
-    heads : DataFrame with one row a head
-        ``model``, ``layer``, ``head``, ``n_nodes`` and the five of `brainalign.topology.METRICS`; the similarity to
-        brain networks is added by `brainalign.topology.with_similarity`.
-    models : DataFrame indexed by model
-        ``n_layers`` and ``n_heads`` of the whole model, ``n_measured`` heads, ``n_nodes``, ``position_kind`` (see
-        `brainalign.models.SpatialAttention`) and ``problem``: why the model is missing, empty where it is not.
-    """
-
-    heads: pd.DataFrame
-    models: pd.DataFrame
-
-    @property
-    def problems(self) -> pd.Series:
-        """Why models are missing, by model; empty when none is."""
-        return self.models.loc[self.models["problem"] != "", "problem"]
-
-
-def measure_models(references: Sequence[str], recipe: SurveyRecipe | None = None) -> Survey:
+def measure_models(references: Sequence[str], recipe: SurveyRecipe | None = None) -> MeasuredHeads:
     """Graph metrics of every head of many models.
 
     Every model is a stage of its own, kept as one table on disk: a run that was killed goes on with the next model,
@@ -56,7 +31,7 @@ def measure_models(references: Sequence[str], recipe: SurveyRecipe | None = None
 
     Returns
     -------
-    Survey
+    MeasuredHeads
         A model whose weights are not on this machine or cannot be used (no positions, values that are not finite, a
         single head) is left out of the heads and stands among the models with the reason.
 
@@ -67,22 +42,7 @@ def measure_models(references: Sequence[str], recipe: SurveyRecipe | None = None
     """
     recipe = recipe or SurveyRecipe()
     _check_references(references)
-    heads, rows = [], {}
-    for reference in references:
-        try:
-            found = _measure(reference, recipe)
-        except (ValueError, OSError) as error:  # anything else is a fault of this program and must be seen
-            rows[reference] = {"problem": str(error)}
-            continue
-        heads.append(found.assign(model=reference)[_HEAD_COLUMNS])
-        rows[reference] = {name: found[name].iloc[0] for name in _MODEL_COLUMNS}
-        rows[reference] |= {"n_measured": len(found), "problem": ""}
-    if not heads:
-        reasons = "; ".join(f"{name}: {row['problem']}" for name, row in list(rows.items())[:_REASONS])
-        others = f" ({len(rows) - _REASONS} others likewise)" if len(rows) > _REASONS else ""
-        msg = f"none of {len(rows)} models could be measured. {reasons}{others}"
-        raise ValueError(msg)
-    return Survey(pd.concat(heads, ignore_index=True), _model_table(rows))
+    return measure_each({reference: partial(_measure, reference, recipe) for reference in references})
 
 
 def measure_twins(
@@ -104,7 +64,7 @@ def measure_twins(
     Returns
     -------
     DataFrame with one row a head of a twin
-        As the heads of a `Survey`, with the number of the twin in front of the metrics, as ``twin``.
+        As the heads of `measure_models`, with the number of the twin in front of the metrics, as ``twin``.
 
     Raises
     ------
@@ -167,11 +127,3 @@ def _check_references(references: Sequence[str]) -> None:
     if twice:
         msg = f"{', '.join(twice)} was given more than once; its heads would count twice."
         raise ValueError(msg)
-
-
-def _model_table(rows: dict[str, dict[str, object]]) -> pd.DataFrame:
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
-    numbers = ["n_layers", "n_heads", "n_measured", "n_nodes"]
-    table[numbers] = table[numbers].fillna(0).astype(int)
-    table["position_kind"] = table["position_kind"].fillna("")
-    return table[[*numbers, "position_kind", "problem"]]

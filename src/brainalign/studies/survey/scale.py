@@ -64,7 +64,7 @@ def measure_drawn(
     Returns
     -------
     DataFrame with one row a head
-        ``draw``, then the columns of `brainalign.studies.survey.measuring.Survey.heads`.
+        ``draw``, then the columns of `brainalign.topology.MeasuredHeads.heads`.
 
     Raises
     ------

@@ -144,7 +144,7 @@ def head_depth(table: pd.DataFrame, n_layers: pd.Series) -> pd.Series:
     table : DataFrame
         Heads.
     n_layers : Series indexed by model
-        Layers of every model, as in the models of a `Survey`.
+        Layers of every model, as in `brainalign.topology.MeasuredHeads.models`.
 
     Returns
     -------
