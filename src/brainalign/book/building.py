@@ -16,6 +16,7 @@ import yaml
 from nbformat import NotebookNode
 
 from brainalign.book.checks import check_pages
+from brainalign.book.generated import contents
 from brainalign.book.pages import RECORD, assemble_page, page_record
 from brainalign.catalogue.entries import MissingDataError
 from brainalign.catalogue.locations import project_root
@@ -23,6 +24,7 @@ from brainalign.runs.chapter import Chapter
 from brainalign.runs.errors import BookError
 from brainalign.runs.execution import run_chapter
 from brainalign.runs.progress import ChapterProgress
+from brainalign.runs.registry import CONTENTS
 from brainalign.runs.store import ChapterFailedError, Run, RunStore
 
 BUILD = "_build"
@@ -144,7 +146,7 @@ def build_book(outcomes: Sequence[ChapterOutcome], output: Path | None = None) -
     _stage(outcomes, work / "source")
     _jupyter_book(work)
     pages = work / BUILD / "html"
-    problems = check_pages(pages, pages_of_toc(work / "source" / "_toc.yml"))
+    problems = check_pages(pages, pages_of_toc(work / "source" / CONTENTS))
     if problems:
         listed = "\n".join(f"- {problem}" for problem in problems)
         msg = f"the book was built, but its pages are not sound (they are kept in {pages}):\n{listed}"
@@ -196,8 +198,10 @@ def _refuse_foreign_folder(output: Path) -> None:
 def _stage(outcomes: Sequence[ChapterOutcome], source: Path) -> None:
     root = project_root()
     source.mkdir(parents=True)
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy2(root / name, source / name)
+    shutil.copy2(root / "_config.yml", source / "_config.yml")
+    toc = contents((root / CONTENTS).read_text(encoding="utf-8"), [outcome.chapter for outcome in outcomes])
+    toc["parts"] = [part for part in toc["parts"] if part["chapters"]]
+    (source / CONTENTS).write_text(yaml.safe_dump(toc, sort_keys=False, allow_unicode=True), encoding="utf-8")
     shutil.copytree(root / "book", source / "book")
     (source / "notebooks").mkdir()
     for outcome in outcomes:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -175,11 +175,24 @@ def read_ledger(path: Path | None = None) -> Ledger:
     return _read(path, path.stat().st_mtime_ns, all_chapters())
 
 
+def check_claims() -> None:
+    """Refuse a ledger and chapters that disagree, where there is a ledger or a chapter that lists claims.
+
+    Raises
+    ------
+    UsageError
+        See `read_ledger`.
+    """
+    if (project_root() / LEDGER).is_file() or any(chapter.declaration.claims for chapter in all_chapters()):
+        read_ledger()
+
+
 @lru_cache(maxsize=8)
 def _read(path: Path, _changed: int, chapters: tuple[Chapter, ...]) -> Ledger:
     found = read_lines(path)
     claims = found.values.get("claims", []) if isinstance(found.values, dict) else []
     owners = _owners(chapters, [claim.get("id") for claim in claims])
+    _check_studies(chapters, found.values)
     for number, claim in enumerate(claims):
         if "chapter" in claim:
             text = "a chapter lists its claims in its front matter; leave 'chapter' out of the ledger."
@@ -191,6 +204,14 @@ def _read(path: Path, _changed: int, chapters: tuple[Chapter, ...]) -> Ledger:
     except ValidationError as error:
         problem = error.errors()[0]
         raise found.error(problem["loc"], problem["msg"].removeprefix("Value error, ")) from None
+
+
+def _check_studies(chapters: Iterable[Chapter], values: Any) -> None:
+    known = values.get("studies", {}) if isinstance(values, dict) else {}
+    for chapter in chapters:
+        study = chapter.declaration.study
+        if study is not None and study not in known:
+            raise chapter.front_matter.error(("study",), str(unknown("study", study, known, owner=LEDGER)))
 
 
 def _owners(chapters: Iterable[Chapter], known: Sequence[str]) -> dict[str, str]:

@@ -14,13 +14,14 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from brainalign.book.generated import CHAPTER_HEAD, chapter_rows
 from brainalign.book.pages import page_record
 from brainalign.catalogue.entries import MissingDataError
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.deposits import Deposit, list_deposits
 from brainalign.runs.keys import compute_key
 from brainalign.runs.manifest import hardware_line
-from brainalign.runs.registry import all_chapters, get_chapter
+from brainalign.runs.registry import all_chapters
 
 _ORIGINS = {
     "fresh": "executed for this build",
@@ -106,23 +107,36 @@ class BookStatus(MarkdownDirective):
         ]
 
 
-class ParameterTable(MarkdownDirective):
-    """``{parameter-table} CHAPTER``: name, type, default, bounds and help of a chapter's parameters."""
-
-    required_arguments = 1
+class ChapterTable(MarkdownDirective):
+    """``{chapter-table}``: all chapters of this book, how long each takes and what to read before."""
 
     def lines(self) -> list[str]:
-        """One row a parameter."""
-        infos = get_chapter(self.arguments[0]).parameters.describe()
-        rows = [(f"`{i.name}`", i.type, f"`{i.default}`", escape(i.bounds), i.help) for i in infos]
-        return markdown_table(("name", "type", "default", "bounds", "meaning"), rows)
+        """One row per chapter."""
+        here = [one for one in all_chapters() if one.docname in self.env.found_docs]
+        return markdown_table(CHAPTER_HEAD, chapter_rows(here, link="/{}.ipynb"))
+
+
+class ParameterTables(MarkdownDirective):
+    """``{parameter-tables}``: name, type, default, bounds and help of the parameters of every chapter of this book."""
+
+    def lines(self) -> list[str]:
+        """A section per chapter with one row per parameter."""
+        return [line for one in all_chapters() if one.docname in self.env.found_docs for line in _parameters_of(one)]
+
+
+def _parameters_of(chapter: Chapter) -> list[str]:
+    infos = chapter.parameters.describe()
+    rows = [(f"`{i.name}`", i.type, f"`{i.default}`", escape(i.bounds), escape(i.help)) for i in infos]
+    table = markdown_table(("name", "type", "default", "bounds", "meaning"), rows)
+    return [f"## {chapter.name}", "", f"[](/{chapter.docname}.ipynb)", "", *table, ""]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives with Sphinx."""
     app.add_directive("run-record", RunRecord)
     app.add_directive("book-status", BookStatus)
-    app.add_directive("parameter-table", ParameterTable)
+    app.add_directive("chapter-table", ChapterTable)
+    app.add_directive("parameter-tables", ParameterTables)
     app.setup_extension("brainalign.book.scorecard")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 

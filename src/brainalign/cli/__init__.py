@@ -12,8 +12,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from brainalign.book.claims import check_claims
 from brainalign.catalogue.entries import ChecksumError
 from brainalign.catalogue.home import use_data_home
+from brainalign.cli.chapters import check_chapters, list_chapters, new_app
 from brainalign.cli.claims import judge_claims
 from brainalign.cli.console import open_console, plain_warnings
 from brainalign.cli.data import data_app
@@ -48,18 +50,6 @@ app.add_typer(zoo_app, name="zoo")
 
 ChapterName = Annotated[str, typer.Argument(metavar="CHAPTER", help="Short name of a chapter; see: brainalign list")]
 Profile = Annotated[str, typer.Option(help="Named set of parameters: default, or smoke for a quick trial.")]
-
-
-@app.command("list")
-def list_chapters() -> None:
-    """List the chapters and their latest runs."""
-    store = RunStore()
-    table = Table("chapter", "part", "asks", "latest run", box=None, pad_edge=False)
-    for chapter in all_chapters():
-        runs = store.good_runs(chapter.name)
-        latest = f"{runs[0].manifest.run_id}, {runs[0].manifest.started[:10]}" if runs else "none yet"
-        table.add_row(*(Text(text) for text in (chapter.name, chapter.part, chapter.title, latest)))
-    open_console().print(table)
 
 
 @app.command()
@@ -155,6 +145,7 @@ def book(
     if save_pairs and (committed or profile != DEFAULT_PROFILE):
         msg = "--save-pairs writes the chapters at their defaults; give it without --committed and --profile."
         raise UsageError(msg)
+    check_claims()
     console = open_console()
     outcomes = committed_outcomes(all_chapters()) if committed else _run_all(console, profile)
     if save_pairs:
@@ -165,6 +156,9 @@ def book(
     console.print(Text(f"or serve it: python -m http.server --directory {_short(index.parent)}"))
 
 
+app.command("list")(list_chapters)
+app.command("chapters")(check_chapters)
+app.add_typer(new_app, name="new")
 app.command("claims")(judge_claims)
 app.command("deposit")(deposit)
 app.command("deposits")(list_all)

@@ -173,7 +173,7 @@ def _keys_at(way: tuple[str | int, ...]) -> list[str]:
 
 
 def _check_names(found: FrontMatter, declared: Declaration) -> None:
-    named: list[tuple[tuple[str | int, ...], str]] = []
+    named = [(("profiles", profile, name), name) for profile, values in declared.profiles.items() for name in values]
     for number, rule in enumerate(declared.rules):
         named += [(("rules", number, "when", name), name) for name in rule.when]
         named += [(("rules", number, "allow", name), name) for name in rule.allow]

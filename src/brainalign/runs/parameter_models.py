@@ -40,9 +40,7 @@ def parameters_of(found: FrontMatter, declared: Declaration) -> type[ChapterPara
         try:
             made.from_values(declared.name, {}, profile=profile)
         except UsageError as error:
-            # Of a value of the profile itself, its own line.
-            named = [name for name in made.profiles[profile] if f" {name}" in str(error)]
-            place = ("profiles", profile, *named[:1]) if profile != DEFAULT_PROFILE else ("rules",)
+            place = ("profiles", profile) if profile != DEFAULT_PROFILE else ("rules",)
             raise found.error(place, f"the profile {profile} does not fit the parameters. {error}") from None
     return made
 
