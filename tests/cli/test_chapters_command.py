@@ -202,6 +202,7 @@ def test_a_new_chapter_is_seen_whole_by_papermill_and_keeps_its_declaration_as_a
     jupytext.write(jupytext.read(pair), chapter.source_path, fmt="md:myst")
     assert get_chapter("two_views").declaration == chapter.declaration
     # Jupytext writes the parameters by name, and the cell follows.
-    assert out_of_step(write=True) == ["notebooks/00_two_views.md"]
+    assert "notebooks/00_two_views.md" in out_of_step(write=True)
+    assert out_of_step() == []
     described = get_chapter("two_views").parameters.describe()
     assert sorted(described, key=str) == sorted(chapter.parameters.describe(), key=str)

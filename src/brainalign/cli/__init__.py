@@ -47,6 +47,10 @@ app.add_typer(stages_app, name="stages")
 app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(zoo_app, name="zoo")
+app.add_typer(new_app, name="new")
+
+app.command("list")(list_chapters)
+app.command("chapters")(check_chapters)
 
 ChapterName = Annotated[str, typer.Argument(metavar="CHAPTER", help="Short name of a chapter; see: brainalign list")]
 Profile = Annotated[str, typer.Option(help="Named set of parameters: default, or smoke for a quick trial.")]
@@ -156,9 +160,6 @@ def book(
     console.print(Text(f"or serve it: python -m http.server --directory {_short(index.parent)}"))
 
 
-app.command("list")(list_chapters)
-app.command("chapters")(check_chapters)
-app.add_typer(new_app, name="new")
 app.command("claims")(judge_claims)
 app.command("deposit")(deposit)
 app.command("deposits")(list_all)
