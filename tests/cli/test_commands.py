@@ -28,8 +28,8 @@ def real(tmp_path, monkeypatch):
 
 
 COMMANDS = [
-    "list", "chapters", "params", "run", "show", "book", "claims", "deposit", "deposits", "plan", "sweep", "collect", "compare",
-    "stages", "data", "models", "zoo", "new",
+    "list", "chapters", "params", "run", "show", "book", "claims", "deposit", "deposits", "plan", "sweep", "collect",
+    "compare", "stages", "data", "models", "zoo", "new",
 ]  # fmt: skip
 
 
