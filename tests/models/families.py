@@ -186,6 +186,18 @@ FAMILIES = {
         looked_up=_ask,
     ),
     "XLM-RoBERTa": Family(_hf("XLMRoberta", **TEXT), "XLMRobertaSelfAttention", table=_BERT, looked_up=_ask),
+    **{
+        name: Family(_hf(name, **TEXT, **extra), f"{name}SelfAttention", table=_BERT, looked_up=_ask)
+        for name, extra in {
+            "Camembert": {},
+            "Data2VecText": {},
+            "XLMRobertaXL": {},
+            "RobertaPreLayerNorm": {},
+            "Xmod": {"languages": ["en_XX"], "default_language": "en_XX"},
+            "Ernie": {},
+            "Electra": {"embedding_size": WIDTH},
+        }.items()
+    },
     "GPT-2": Family(_hf("GPT2", **GPT2), "GPT2Attention", table=".wpe", looked_up=_ask),
     "GPT-2 with head": Family(
         _hf_as("GPT2LMHeadModel", "GPT2", **GPT2), "GPT2Attention", root="transformer", table=".wpe", looked_up=_ask

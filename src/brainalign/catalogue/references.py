@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
+from pathlib import PurePath
 from typing import Literal, get_args
 
+from brainalign.catalogue.locations import project_root
 from brainalign.catalogue.model_list import model_rows, nearest_ids
 
 Hub = Literal["timm", "hf", "open_clip", "meter", "zoo", "file", "package"]
@@ -23,6 +25,10 @@ FORMS = (
 )
 """The ways to write a reference; ``#TOWER`` and ``@REVISION`` or ``@random`` may follow each."""
 
+FILE = "file:"
+"""What stands before a path on this machine."""
+
+_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".h5", ".json")
 _RANDOM = "random"
 _PACKAGED = ("minilm",)
 _PREFIXES = tuple(hub for hub in get_args(Hub) if hub != "package")
@@ -107,6 +113,8 @@ def parse_reference(text: str | Reference) -> Reference:
     if isinstance(text, Reference):
         return text
     prefix, colon, rest = text.strip().partition(":")
+    if prefix != "file":
+        _refuse_path(rest if prefix in _PREFIXES else text.strip(), known=prefix in _PREFIXES)
     if not colon:
         return _parse_id(text.strip())
     if prefix not in _PREFIXES:
@@ -181,6 +189,18 @@ def _split_path(path: str) -> tuple[str, str | None, str | None]:
     # Folders may have # and @ in their names: only the last part is looked at, and only for what can be meant.
     found = re.fullmatch(rf"(?P<name>.*?)(?:#(?P<tower>{_TOWER}))?(?P<suffix>@{_RANDOM})?", path)
     return found["name"], found["tower"], _RANDOM if found["suffix"] else None
+
+
+def _refuse_path(text: str, *, known: bool) -> None:
+    """Refuse what can only be a path, after the name of a hub or after nothing."""
+    path = text.partition("#")[0]
+    begins = re.match(r"/|~|\.{1,2}[/\\]|[A-Za-z]:[/\\]", path) is not None
+    ends = not known and (
+        PurePath(path).suffix.lower() in _SUFFIXES or ("/" in path and (project_root() / path).exists())
+    )
+    if begins or ends:
+        msg = f"'{text}' is a path on this machine; a path is written '{FILE}{text}'. {_allowed()}"
+        raise ValueError(msg)
 
 
 def _allowed() -> str:

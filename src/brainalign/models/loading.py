@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -13,11 +15,16 @@ from torch import Tensor, nn
 
 from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.checkpoints import TensorPart, open_stored
-from brainalign.models.checkpoints.local import own_path
+from brainalign.models.checkpoints.local import config_of, open_tensors, own_path
+from brainalign.models.checkpoints.soundness import refuse_other_than_weights
+from brainalign.models.checkpoints.tensor_files import StoredCheckpoint
 from brainalign.models.checkpoints.whole import BESIDE, whole_model
 
 Kind = Literal["timm", "transformers", "open_clip", "meter", "zoo"]
 _METER_TOKENIZER = "FacebookAI/roberta-base"
+_NOT_RUN = r"pooler|mask_token|position_ids"
+"""Weights that a model of transformers may lack, because nothing that is looked at runs through them."""
+
 _METER_SIGN = "cross_modal_text_transform.weight"
 
 
@@ -76,21 +83,49 @@ def load_model(
     Raises
     ------
     ValueError
-        No such model, or an untrained twin whose architecture is not known without a network.
+        No such model, an untrained twin whose architecture is not known without a network, or files that are not whole
+        weights in ordinary precision of the model that they say they are.
     MissingDataError
         The files are not on this machine and cannot be had.
     ChecksumError
         A file was truncated or altered.
     """
     parsed = parse_reference(reference)
-    if parsed.random:
-        with torch.random.fork_rng(devices=[]):
+    with _in_words(parsed), torch.random.fork_rng(devices=[], enabled=parsed.random):
+        if parsed.random:
             torch.manual_seed(seed)
-            model = _LOADERS[parsed.hub](parsed)
-    else:
         model = _LOADERS[parsed.hub](parsed)
     module = model.module.to(device=device, dtype=dtype).eval()
     return LoadedModel(str(parsed), module, model.kind, model.preprocess, model.tokenize)
+
+
+@contextmanager
+def _in_words(reference: Reference) -> Iterator[None]:
+    """Say which model it was when its library fails on it."""
+    try:
+        yield
+    except (RuntimeError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        msg = (
+            f"'{reference}' cannot be loaded by its library ({first}): its weights and its configuration do not belong "
+            "together, or a file is damaged. Fetch all its files again, or save it anew."
+        )
+        raise ValueError(msg) from error
+
+
+def _whole_and_sound(reference: Reference) -> Path:
+    """File of a hub's model with all its files beside it, after a look at what it holds."""
+    weights = whole_model(reference)
+    tensors = open_tensors(weights)
+    stored = StoredCheckpoint(str(reference), config_of(weights.parent, tensors), tensors)
+    refuse_other_than_weights(stored.reference, stored.config, stored.names())
+    _check_precision(stored)
+    return weights
+
+
+def _check_precision(stored: StoredCheckpoint) -> None:
+    # They are mapped, not read.
+    stored.read(TensorPart(name) for name in stored.names() if name.endswith("weight"))
 
 
 def _load_timm(reference: Reference) -> LoadedModel:
@@ -98,7 +133,7 @@ def _load_timm(reference: Reference) -> LoadedModel:
 
     if reference.random:
         return _of_timm(reference, timm.create_model(reference.name, pretrained=False))
-    weights = whole_model(reference)
+    weights = _whole_and_sound(reference)
     overlay = {"file": str(weights)}
     return _of_timm(reference, timm.create_model(reference.name, pretrained=True, pretrained_cfg_overlay=overlay))
 
@@ -115,7 +150,7 @@ def _load_open_clip(reference: Reference) -> LoadedModel:
     architecture = reference.name.partition("/")[0]
     if reference.random:
         return _of_open_clip(reference, architecture, load_weights=False, pretrained_text=False)
-    weights = whole_model(reference)
+    weights = _whole_and_sound(reference)
     return _of_open_clip(reference, f"local-dir:{weights.parent}")
 
 
@@ -134,7 +169,7 @@ def _of_open_clip(reference: Reference, name: str, **options: bool) -> LoadedMod
 
 def _load_transformers(reference: Reference) -> LoadedModel:
     if not reference.random:
-        return _from_transformers_folder(reference, whole_model(reference).parent)
+        return _from_transformers_folder(reference, _whole_and_sound(reference).parent)
     from transformers import AutoModel
 
     from brainalign.models.registry import architecture_config
@@ -149,7 +184,8 @@ def _from_transformers_folder(reference: Reference, folder: Path) -> LoadedModel
     if reference.random:
         module = AutoModel.from_config(AutoConfig.from_pretrained(folder, **local))
     else:
-        module = AutoModel.from_pretrained(folder, **local)
+        module, told = AutoModel.from_pretrained(folder, **local, output_loading_info=True)
+        _refuse_invented(reference, told)
     preprocess = tokenize = None
     if (folder / BESIDE[0]).is_file():
         preprocess = partial(_process, AutoImageProcessor.from_pretrained(folder, **local))
@@ -157,6 +193,18 @@ def _from_transformers_folder(reference: Reference, folder: Path) -> LoadedModel
         tokenizer = AutoTokenizer.from_pretrained(folder, **local)
         tokenize = partial(_tokenize, tokenizer)
     return LoadedModel(str(reference), module, "transformers", preprocess, tokenize)
+
+
+def _refuse_invented(reference: Reference, told: Mapping[str, Any]) -> None:
+    """Refuse a model of whose weights some were not in the files, so that the library drew them at random."""
+    drawn = sorted(str(name) for key in ("missing_keys", "mismatched_keys") for name in told.get(key) or ())
+    drawn = [name for name in drawn if not re.search(_NOT_RUN, name)]
+    if drawn:
+        msg = (
+            f"'{reference}' lacks {len(drawn)} of its weights, or has them in other shapes, such as {drawn[0]}: the "
+            "files are incomplete, or its config.json is another model's. Fetch all its files again."
+        )
+        raise ValueError(msg)
 
 
 def _process(processor: Any, image: Any) -> Tensor:
@@ -210,6 +258,8 @@ def _load_zoo(reference: Reference) -> LoadedModel:
 
 def _load_file(reference: Reference) -> LoadedModel:
     checkpoint = open_stored(Reference("file", reference.name))  # says what is wrong with the folder or the file
+    if not reference.random:
+        _check_precision(checkpoint)
     path = own_path(reference)
     folder = path if path.is_dir() else path.parent
     # BridgeTower of transformers has tensors of the same names, and a config.json that says what it is.

@@ -312,7 +312,8 @@ def _take_weights(checkpoint: Checkpoint, plan: Plan, tensors: Tensors) -> tuple
     for layer, (query_part, key_part) in enumerate(zip(plan.query, plan.key, strict=True)):
         W_Q = tensors.pop(query_part)
         W_K = W_Q if key_part == query_part else tensors.pop(key_part)
-        with named(checkpoint.reference, query_part.name):
+        both = "' or '".join(dict.fromkeys((query_part.name, key_part.name)))
+        with named(checkpoint.reference, both):
             W_Q, W_K = split_heads(W_Q, W_K, layout.packing, heads, key_heads, head_dim)
         for part, W in ((query_part, W_Q), (key_part, W_K)):
             check_width(checkpoint.reference, part.name, W.shape[2], width)

@@ -100,7 +100,11 @@ def open_tensors(path: Path) -> TensorFile:
 def config_of(folder: Path, tensors: TensorFile) -> Mapping[str, Any]:
     """Configuration that the weights carry in their metadata, or the one that lies beside them, or an empty one."""
     if "config" in tensors.metadata:
-        return json.loads(tensors.metadata["config"])
+        try:
+            return json.loads(tensors.metadata["config"])
+        except ValueError as error:
+            msg = f"the weights in {folder} carry a configuration that is no JSON ({error}). Save them again."
+            raise ChecksumError(msg) from None
     return next((read_json(folder / name) for name in CONFIGS if (folder / name).is_file()), {})
 
 

@@ -40,7 +40,7 @@ _BESIDE = {
 
 _FIELDS = ("quantization_config", "quantization", "compression_config")
 _WHOLE_NUMBERS = re.compile(
-    r"(?:.+\.)?(?:position_ids|token_type_ids|relative_position_index|num_batches_tracked|attn\.bias)"
+    r"(?:.+\.)?(?:position_ids|token_type_ids|relative_position_index|num_batches_tracked|(?:attn|attention)\.bias)"
 )
 
 

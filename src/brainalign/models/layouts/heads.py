@@ -55,7 +55,7 @@ def _divide(weight: torch.Tensor, heads: int, head_dim: int | None) -> torch.Ten
     if rows % heads:
         msg = (
             f"{heads} heads do not divide the {rows} rows of a query or key weight of shape "
-            f"{tuple(weight.shape)}; is config.json that of this file?"
+            f"{tuple(weight.shape)}; are the heads and key heads in config.json those of this file?"
         )
         raise ValueError(msg)
     if head_dim is not None and rows != heads * head_dim:

@@ -31,6 +31,9 @@ UNTYPED: dict[str, tuple[Layout, ...]] = {
 _UNTYPED_CLASSES = {"BERT": "Bert", "GPT-2": "GPT2"}
 """How the names of the library's classes begin that have these layouts."""
 
+_OTHER_SCALES = {"scale_attn_weights": False, "scale_attn_by_inverse_layer_idx": True}
+"""Settings of GPT-2 and its kin with which logits are scaled otherwise."""
+
 _SHOWN = 8
 
 
@@ -73,9 +76,7 @@ def find_layouts(header: Header) -> dict[str, Layout]:
     groups = {} if family is not None else UNTYPED
     if isinstance(family, str) and family in LAYOUTS:
         groups = {family: LAYOUTS[family]}
-    if (kind := header.config.get("position_embedding_type", "absolute")) != "absolute":
-        msg = f"'{header.reference}' has no absolute position embedding ({kind}): nothing to read."
-        raise ValueError(msg)
+    _check_settings(header)
     for wrapped in (False, True):
         for name, group in groups.items():
             if towers := towers_of(group, names, wrapped=wrapped):
@@ -165,6 +166,19 @@ def readable(pattern: str) -> str:
     """A pattern of names as a person would write it: ``*`` for a number, brackets around what may be missing."""
     text = pattern.replace(r"(?P<layer>\d+)", "*").replace(ANY_MODEL, "[model.]")
     return re.sub(r"\(\?:([^()]*)\)\?", r"[\1]", text).replace(r"\.", ".").replace("(?:", "(")
+
+
+def _check_settings(header: Header) -> None:
+    if (kind := header.config.get("position_embedding_type") or "absolute") != "absolute":
+        msg = f"'{header.reference}' has no absolute position embedding ({kind}): nothing to read."
+        raise ValueError(msg)
+    for field, value in _OTHER_SCALES.items():
+        if header.config.get(field) is value:
+            msg = (
+                f"'{header.reference}' has {field} = {value} in its config.json: its logits are not divided by the "
+                "root of head_dim alone, as those of the models that are read. Give a model without it."
+            )
+            raise ValueError(msg)
 
 
 def _check_guess(header: Header, name: str, towers: Mapping[str, Layout]) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from brainalign.models.checkpoints.checkpoint import TensorPart
 from brainalign.models.layouts.layout import Layout
-from brainalign.models.layouts.match import Header, choose_layout, find_layouts, match_layers, match_optional
-from brainalign.models.layouts.settings import count_heads, count_layers
+from brainalign.models.layouts.match import Header, choose_layout, find_layouts, match_layers, match_optional, present
+from brainalign.models.layouts.settings import count_heads, count_layers, position_kinds
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,15 @@ def plan_reading(
     fused = layout.query == layout.key
     parts = tuple(_query_and_key_rows(header, layout, name) if fused else TensorPart(name) for name in query)
     table = match_optional(layout.positions, names) if with_positions else None
+    bias_tables = _bias_tables(layout, names) if with_positions else ()
+    if with_positions:
+        _check_positions(header, layout, (table is not None, bool(bias_tables)))
     return Plan(
         layout,
         parts,
         parts if fused else tuple(TensorPart(name) for name in key),
         None if table is None else _position_rows(header, layout, table, max_positions),
-        _bias_tables(layout, names) if with_positions else (),
+        bias_tables,
         _norms(layout, names) if with_norms else (),
     )
 
@@ -216,5 +219,19 @@ def _check_layers(header: Header, layout: Layout, n_query: int, n_key: int) -> N
     msg = (
         f"'{header.reference}' holds {found} in its {layout.tower} tower{expected}: the checkpoint is incomplete, or "
         "its config.json is another model's. Give all its files (the folder, or the index of its shards)."
+    )
+    raise ValueError(msg)
+
+
+def _check_positions(header: Header, layout: Layout, found: tuple[bool, bool]) -> None:
+    told = position_kinds(layout, header.config)
+    if told is None or found == told:
+        return
+    kinds = ("a table of positions", "biases of relative positions")
+    kind, expected = next((kind, want) for kind, there, want in zip(kinds, found, told, strict=True) if there != want)
+    cause = f"lacks {kind}, and should have it: it is incomplete" if expected else f"holds {kind}, and should not"
+    msg = (
+        f"'{header.reference}' {cause}, or its config.json is that of another model. {present(header.names())} Fetch "
+        "all its files again."
     )
     raise ValueError(msg)

@@ -109,6 +109,26 @@ def picture_grids(layout: Layout, config: Mapping[str, Any]) -> tuple[tuple[int,
     return ((height // rows, width // columns),) if rows and columns else ()
 
 
+def position_kinds(layout: Layout, config: Mapping[str, Any]) -> tuple[bool, bool] | None:
+    """Whether a tower has a table of positions, and biases of relative ones; None where it is not told."""
+    if layout.bias_table is None or layout.positions is None:
+        return None
+    if layout.library == "timm":
+        if not has_timm_model(config):
+            return None
+        names = [name for name, _ in timm_model(config).named_parameters()]
+        return "pos_embed" in names, any(name.endswith("relative_position_bias_table") for name in names)
+    own, *biases = (
+        _lookup(layout, config, (field,))
+        for field in (
+            "use_absolute_position_embeddings",
+            "use_relative_position_bias",
+            "use_shared_relative_position_bias",
+        )
+    )
+    return bool(own), any(biases)
+
+
 def most_prefix_tokens(layout: Layout, config: Mapping[str, Any]) -> int:
     """How many tokens there may be before the patches in a picture's table: class, distillation, registers."""
     if layout.library == "timm" and has_timm_model(config):
@@ -169,7 +189,8 @@ def check_timm(header_name: str, config: Mapping[str, Any]) -> None:
         msg = f"'{header_name}': timm {timm.__version__} has no architecture '{architecture}'; is config.json damaged?"
         raise ValueError(msg)
     family = timm.models.model_entrypoint(architecture).__module__.rpartition(".")[2]
-    kind = type(timm_model(config).blocks[0].attn).__name__ if family in _PLAIN_TIMM else None
+    block = timm_model(config).blocks[0] if family in _PLAIN_TIMM else None
+    kind = type(getattr(block, "attn", block)).__name__ if block else None
     if kind not in _PLAIN_ATTENTION:
         msg = (
             f"'{header_name}' is timm's {architecture} ({family}{f', {kind}' if kind else ''}), whose attention is not "
