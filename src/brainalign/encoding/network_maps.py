@@ -226,6 +226,7 @@ def system_scores(
     *,
     penalty: float,
     margin: int,
+    runs: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """How well the mean of each system is predicted in held-out time, against refits to shifted responses.
 
@@ -243,11 +244,13 @@ def system_scores(
         Ridge penalty on standardized features, above 0: one for all, so that a shift is fitted like the real thing.
     margin : int
         Smallest shift, longer than the memory of the responses.
+    runs : array_like of shape (n_samples,), optional
+        Run labels; responses are shifted within runs.
 
     Returns
     -------
     DataFrame
-        One row a system: ``score``, correlation with the mean of its parcels (-1 to 1), ``null``, the 95th percentile
+        One row per system: ``score``, correlation with the mean of its parcels (-1 to 1), ``null``, the 95th percentile
         of the refits, and ``p`` (one-sided).
 
     Raises
@@ -261,8 +264,9 @@ def system_scores(
     """
     responses = np.asarray(responses, dtype=float)
     means = np.stack([responses[:, np.asarray(mask, dtype=bool)].mean(axis=1) for mask in systems.values()], axis=1)
-    shifts = np.append(0, admissible_shifts(len(responses), margin))
-    score, *null = shifted_scores(features, means, folds, penalty=penalty, shifts=shifts)
+    shortest = len(responses) if runs is None else int(np.unique(runs, return_counts=True)[1].min())
+    shifts = np.append(0, admissible_shifts(shortest, margin))
+    score, *null = shifted_scores(features, means, folds, penalty=penalty, shifts=shifts, runs=runs)
     columns = {"score": score, "null": np.quantile(null, 0.95, axis=0), "p": share_at_least(score, null)}
     return pd.DataFrame(columns, index=pd.Index(systems, name="system"))
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.encoding.inputs import check_runs
 from brainalign.encoding.ridge import standardization
 from brainalign.encoding.splits import Split
 
@@ -18,7 +19,13 @@ _SHIFTS_AT_ONCE = 64
 
 
 def shifted_scores(
-    features: ArrayLike, responses: ArrayLike, folds: Sequence[Split], *, penalty: float, shifts: ArrayLike
+    features: ArrayLike,
+    responses: ArrayLike,
+    folds: Sequence[Split],
+    *,
+    penalty: float,
+    shifts: ArrayLike,
+    runs: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     """Cross-validated scores of models that are fitted to circularly shifted responses.
 
@@ -34,6 +41,8 @@ def shifted_scores(
         Ridge penalty on standardized features, above 0.
     shifts : array_like of int, of shape (n_shifts,)
         By how many samples the responses come later; 0 gives the real score.
+    runs : array_like of shape (n_samples,), optional
+        Run labels, whose samples are neighbours: each run is turned within itself.
 
     Returns
     -------
@@ -53,10 +62,12 @@ def shifted_scores(
         msg = f"features have {len(np.asarray(features))} samples and responses {len(Y)}; they must agree."
         raise ValueError(msg)
     fits = [_Fold(np.asarray(features, dtype=float), train, test, penalty) for train, test in folds]
-    shifts, samples = np.asarray(shifts), np.arange(len(Y))
-    scores = []
+    runs = check_runs(runs, len(Y))
+    first = np.searchsorted(runs, runs)[:, None]  # of the run of every sample
+    lengths, places = np.bincount(runs)[runs][:, None], np.arange(len(Y))[:, None] - first
+    shifts, scores = np.asarray(shifts), []
     for start in range(0, len(shifts), _SHIFTS_AT_ONCE):
-        rolled = Y[(samples[:, None] - shifts[None, start : start + _SHIFTS_AT_ONCE]) % len(Y)]
+        rolled = Y[first + (places - shifts[None, start : start + _SHIFTS_AT_ONCE]) % lengths]
         scores.append(_correlations(fits, rolled.reshape(len(Y), -1)).reshape(-1, Y.shape[1]))
     return np.concatenate(scores)
 

@@ -69,4 +69,4 @@ def test_branches_with_two_layers_have_no_mirror(viewing):
 def test_mean_over_delays(viewing):
     branch = viewing.branches["CLIP", "picture"]
     by_hand = np.mean([delay(branch.atoms, (late,)) for late in (1, 2, 3)], axis=0)
-    assert_allclose(mean_delayed(branch, (1, 2, 3)), by_hand)
+    assert_allclose(mean_delayed(branch, viewing.brain), by_hand)

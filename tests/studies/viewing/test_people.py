@@ -13,10 +13,11 @@ from numpy.testing import assert_allclose
 from PIL import Image
 
 from brainalign.catalogue.entries import MissingDataError, folder_of
-from brainalign.datasets.hcp_movies import FILMS, N_VOLUMES, RUNS
+from brainalign.datasets.hcp_movies import CLIPS, FILMS, N_VOLUMES, RUNS
 from brainalign.datasets.surfaces import load_surface
 from brainalign.runs.errors import UsageError
-from brainalign.studies.viewing import STREAMS, watch_with_person
+from brainalign.studies.viewing import STREAMS, prediction_finding, watch_with_person
+from brainalign.studies.viewing.findings import CONTROLS
 from tests.chapters.values import values_of
 from tests.studies.viewing.tiny_models import save_clip
 
@@ -80,12 +81,18 @@ def test_models_watch_what_a_person_watched(person):
         SUBJECT, clip=person, meter="meter:not-asked", learning_runs=(4,), watched_runs=(1,), parcels=PARCELS,
         n_atoms=4, seed=0, streams=streams,
     )  # fmt: skip
-    assert watched.brain.responses.shape == (N_VOLUMES[1], PARCELS)
-    assert_allclose(watched.brain.responses.std(axis=0), 1)
-    assert watched.learn == slice(0, N_VOLUMES[4])
+    n_shown = {run: sum(stop - start for start, stop in CLIPS[run]) for run in (1, 4)}
+    n_settled = n_shown[1] - len(CLIPS[1]) * max(watched.brain.delays)
+    assert watched.brain.responses.shape == (n_settled, PARCELS)
+    assert watched.learn == slice(0, n_shown[4])
+    assert watched.controls.shape == (n_shown[1], 2)
+    assert (watched.controls[:, 1] <= len(SYNSETS)).all()
+    assert {name for name, _ in prediction_finding(watched, penalty=100.0, margin=20).index.droplevel("system")} == {
+        "CLIP", "CLIP, random", CONTROLS,
+    }  # fmt: skip
     assert set(watched.neurons) == {"CLIP", "CLIP, random"}
     for branch in watched.branches.values():
-        assert branch.atoms.shape == (N_VOLUMES[1], 4)
+        assert branch.atoms.shape == (n_shown[1], 4)
     picture = watched.neurons["CLIP"].of("image").activations
     assert_allclose(picture[0], picture[N_FRAMES], rtol=1e-4, atol=1e-5)  # the frames come again
     assert watched.variables == {}

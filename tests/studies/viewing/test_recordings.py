@@ -10,7 +10,7 @@ from PIL import Image
 
 from brainalign.datasets.naturalistic import NaturalisticRecording
 from brainalign.datasets.surfaces import NO_PARCEL, CorticalSurface, Hemisphere
-from brainalign.studies.viewing.recordings import FrameFiles, parcel_means, standardize_runs
+from brainalign.studies.viewing.recordings import FrameFiles, luminance, parcel_means
 from brainalign.studies.viewing.viewers import Viewer, show_stimuli
 from tests.studies.viewing.tiny_models import save_bridgetower, save_clip
 
@@ -63,19 +63,6 @@ def test_voxels_are_no_vertices(surface):
         parcel_means(voxels, surface)
 
 
-def test_runs_are_standardized_one_by_one():
-    responses = np.random.default_rng(0).normal([[3.0, -1.0]], 2.0, (40, 2))
-    responses[20:] += 10
-    runs = ["a"] * 20 + ["b"] * 20
-    scaled = standardize_runs(responses, runs)
-    for part in (scaled[:20], scaled[20:]):
-        assert_allclose(part.mean(axis=0), 0, atol=1e-12)
-        assert_allclose(part.std(axis=0), 1)
-    assert_allclose(np.corrcoef(scaled[:20, 0], responses[:20, 0])[0, 1], 1)
-    with pytest.raises(ValueError, match="2 parcels are constant in the run b"):
-        standardize_runs(np.where(np.arange(40)[:, None] < 20, responses, 0.0), runs)
-
-
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory):
     folder, generator = tmp_path_factory.mktemp("frames"), np.random.default_rng(0)
@@ -124,3 +111,8 @@ def test_a_fused_model_reads_frames_with_texts(bridge, frames):
     assert {"image", "text", "fusion_image", "fusion_text"} == set(found.places["tower"])
     one = show_stimuli(frames, CAPTIONS, {"fused": Viewer(bridge, one_caption=True)}, batch=4)["fused"]
     assert len(one.of("fusion_text").activations) == 7  # what its text stream tells has come over from the picture
+
+
+def test_luminance_is_the_mean_brightness():
+    black, grey, white = (Image.new("RGB", (4, 3), (level,) * 3) for level in (0, 51, 255))
+    assert_allclose(luminance([black, grey, white]), [0, 0.2, 1])

@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from brainalign.datasets.cortex import Drive, Truth, plan_cortex, simulate_cortex
 from brainalign.datasets.surfaces import CorticalSurface, study_systems
+from brainalign.encoding.delays import delay
+from brainalign.encoding.splits import Split, contiguous_folds
+from brainalign.studies.viewing.timelines import Timeline
 
 REST = "others"
 
@@ -29,7 +32,7 @@ class Brain:
     Attributes
     ----------
     responses : ndarray of shape (n_volumes, n_parcels)
-        One volume for each volume of the film that it watched.
+        One volume for each volume of the film that it watched, or for each settled one of the timeline.
     systems : dict of str to ndarray of bool, of shape (n_parcels,)
         Parcels of every system; those under ``"others"`` belong to none that is asked about.
     surface : CorticalSurface
@@ -38,6 +41,8 @@ class Brain:
         Volumes by which features are delayed to meet the responses.
     ceiling : ndarray of shape (n_parcels,) or None
         Correlation that a perfect prediction would have; None where it is not known.
+    timeline : Timeline or None
+        Runs and clips of what was watched; None for one film without a break.
     """
 
     responses: NDArray[np.float64]
@@ -45,6 +50,36 @@ class Brain:
     surface: CorticalSurface
     delays: tuple[int, ...]
     ceiling: NDArray[np.float64] | None = None
+    timeline: Timeline | None = None
+
+    def delayed(self, courses: ArrayLike) -> NDArray[np.floating]:
+        """Courses of the watched volumes at all delays, a row for every volume of the responses.
+
+        Parameters
+        ----------
+        courses : array_like of shape (n_watched, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_volumes, n_features * n_delays)
+        """
+        return delay(courses, self.delays) if self.timeline is None else self.timeline.delayed(courses)
+
+    def folds(self, n_folds: int, gap: int) -> list[Split]:
+        """Splits of the volumes of the responses: whole clips, or blocks with a gap where there is one film."""
+        if self.timeline is None:
+            return contiguous_folds(len(self.responses), n_folds, gap=gap)
+        return self.timeline.folds(n_folds)
+
+    @property
+    def runs(self) -> NDArray | None:
+        """Label of the scanner run of every volume of the responses; None for one run."""
+        return None if self.timeline is None else self.timeline.runs[self.timeline.is_settled]
+
+    @property
+    def clips(self) -> NDArray | None:
+        """Label of the clip of every volume of the responses; None for one film."""
+        return None if self.timeline is None else self.timeline.clips[self.timeline.is_settled]
 
     @property
     def studied(self) -> dict[str, NDArray[np.bool_]]:

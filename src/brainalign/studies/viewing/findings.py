@@ -6,15 +6,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainalign.encoding.delays import delay
 from brainalign.encoding.depth import mirror_test
 from brainalign.encoding.network_maps import system_scores
 from brainalign.encoding.polarity import polarity
 from brainalign.encoding.redundancy import Redundancy, redundancy
-from brainalign.encoding.splits import contiguous_folds
+from brainalign.studies.viewing.brains import Brain
 from brainalign.studies.viewing.branches import Branch
 from brainalign.studies.viewing.generators import named_generator
 from brainalign.studies.viewing.together import Viewing
+
+CONTROLS = "controls"
+"""Stream of what is predicted without any model in `prediction_finding`."""
 
 REGIONS = "regions"
 """Row of the brain's parcels in `redundancy_finding`."""
@@ -32,13 +34,15 @@ def prediction_finding(viewing: Viewing, *, penalty: float, margin: int) -> pd.D
     penalty : float
         Ridge penalty, above 0.
     margin : int
-        Smallest shift, and gap between folds, in volumes.
+        Smallest shift, and gap between folds, in volumes. Where there are clips, whole clips are held out, and shifts
+        stay within runs.
 
     Returns
     -------
     DataFrame
-        A row for every stream, branch and system: ``score`` (held-out correlation), ``null`` (95th percentile of the
-        refits) and ``p`` (one-sided); see `brainalign.encoding.system_scores`.
+        A row for every stream, branch and system, and for what needs no model (`CONTROLS`) where it is known: ``score``
+        (held-out correlation), ``null`` (95th percentile of the refits) and ``p`` (one-sided); see
+        `brainalign.encoding.system_scores`.
 
     Raises
     ------
@@ -46,11 +50,13 @@ def prediction_finding(viewing: Viewing, *, penalty: float, margin: int) -> pd.D
         Too few volumes for the folds or the shifts.
     """
     brain, tables = viewing.brain, {}
-    folds = contiguous_folds(len(brain.responses), _FOLDS, gap=margin)
-    for key, branch in viewing.branches.items():
-        courses = delay(branch.atoms, brain.delays)
-        options = {"penalty": penalty, "margin": margin}
-        tables[key] = system_scores(courses, brain.responses, brain.systems, folds, **options)
+    folds = brain.folds(_FOLDS, gap=margin)
+    courses = {key: branch.atoms for key, branch in viewing.branches.items()}
+    if viewing.controls is not None:
+        courses[CONTROLS, "all"] = viewing.controls
+    options = {"penalty": penalty, "margin": margin, "runs": brain.runs}
+    for key, course in courses.items():
+        tables[key] = system_scores(brain.delayed(course), brain.responses, brain.systems, folds, **options)
     return pd.concat(tables, names=["stream", "branch"])
 
 
@@ -118,7 +124,7 @@ def polarity_finding(viewing: Viewing, *, penalty: float, margin: int) -> pd.Dat
         layers = branch.depths
         if len(np.unique(layers)) < 3:
             continue
-        courses = mean_delayed(branch, brain.delays)
+        courses = mean_delayed(branch, brain)
         for system in brain.studied:
             asked = courses, branch.dictionary.loadings, layers, brain.mean_of(system)
             both = polarity(*asked, penalty=penalty, margin=margin)
@@ -131,10 +137,10 @@ def polarity_finding(viewing: Viewing, *, penalty: float, margin: int) -> pd.Dat
     return pd.DataFrame(list(rows.values()), index=index, columns=["p_both_signs", "mirror", "p_mirror"])
 
 
-def mean_delayed(branch: Branch, delays: tuple[int, ...]) -> NDArray[np.float64]:
-    """Atoms averaged over the delays, of shape (n_watched, n_atoms): one weight an atom, so that its sign is one."""
-    delayed = delay(branch.atoms, delays)
-    return delayed.reshape(len(delayed), len(delays), -1).mean(axis=1)
+def mean_delayed(branch: Branch, brain: Brain) -> NDArray[np.float64]:
+    """Atoms averaged over the delays, of shape (n_volumes, n_atoms): one weight per atom, so that its sign is one."""
+    delayed = brain.delayed(branch.atoms)
+    return delayed.reshape(len(delayed), len(brain.delays), -1).mean(axis=1)
 
 
 def _summary(found: Redundancy) -> dict[str, float]:

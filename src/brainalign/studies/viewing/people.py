@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from brainalign.catalogue.entries import folder_of
 from brainalign.datasets.hcp_movies import REPETITION_TIME, RUNS, load_hcp_movies
 from brainalign.datasets.naturalistic import NaturalisticRecording
@@ -13,7 +15,7 @@ from brainalign.datasets.stimulus_files import frame_paths
 from brainalign.datasets.surfaces import load_surface
 from brainalign.models.neurons import NeuronKind
 from brainalign.studies.viewing.branches import STREAMS, Stream, learn_branches
-from brainalign.studies.viewing.recordings import FrameFiles, measured_brain
+from brainalign.studies.viewing.recordings import FrameFiles, luminance, measured_brain
 from brainalign.studies.viewing.together import Viewing, WatchedFilm, watch_together
 from brainalign.studies.viewing.viewers import show_stimuli, study_viewers
 
@@ -123,7 +125,8 @@ def watch_with_person(
     Returns
     -------
     Viewing
-        The brain's volumes are those of `watched_runs`, standardized in every run.
+        The brain's volumes are those of the clips of `watched_runs`; see
+        `brainalign.studies.viewing.recordings.measured_brain`.
 
     Raises
     ------
@@ -141,14 +144,18 @@ def watch_with_person(
     """
     recording = load_hcp_movies(subject, (*learning_runs, *watched_runs), mesh="32k")
     is_learned = recording.samples["run"].isin([RUNS[run] for run in learning_runs]).to_numpy()
-    learn, watch = slice(0, int(is_learned.sum())), slice(int(is_learned.sum()), None)
     brain = measured_brain(recording.choose(~is_learned), load_surface(parcels))
+    is_shown = recording.samples["clip"].to_numpy() > 0
+    shown, n_learned = recording.choose(is_shown), int((is_shown & is_learned).sum())
+    learn, watch = slice(0, n_learned), slice(n_learned, None)
     watching = {stream.viewer for stream in streams.values()}
     viewers = {name: viewer for name, viewer in study_viewers(clip, meter).items() if name in watching}
-    frames = FrameFiles(_frames_of(recording, frame_rate))
-    neurons = show_stimuli(frames, captions_of(recording), viewers, kind=kind, pool=pool, batch=_FRAMES_AT_ONCE)
+    frames, captions = FrameFiles(_frames_of(shown, frame_rate)), captions_of(shown)
+    neurons = show_stimuli(frames, captions, viewers, kind=kind, pool=pool, batch=_FRAMES_AT_ONCE)
     branches = learn_branches(neurons, streams, learn=learn, watch=watch, n_atoms=n_atoms, seed=seed)
-    return Viewing(neurons, branches, brain, learn, watch, {})
+    n_words = np.array([len(texts) for texts in shown.samples["texts"]], dtype=float)
+    controls = np.stack([luminance(frames), n_words], axis=1)[watch]
+    return Viewing(neurons, branches, brain, learn, watch, {}, controls)
 
 
 def captions_of(recording: NaturalisticRecording) -> list[str]:

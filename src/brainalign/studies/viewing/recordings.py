@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
 from brainalign.datasets.naturalistic import NaturalisticRecording
 from brainalign.datasets.surfaces import NO_PARCEL, CorticalSurface, study_systems
+from brainalign.encoding.ceilings import noise_ceiling
+from brainalign.encoding.preprocessing import clean
 from brainalign.studies.viewing.brains import Brain
+from brainalign.studies.viewing.timelines import Timeline, label_clips
 
 _STRUCTURES = ("CIFTI_STRUCTURE_CORTEX_LEFT", "CIFTI_STRUCTURE_CORTEX_RIGHT")
 
@@ -85,45 +89,16 @@ def parcel_means(recording: NaturalisticRecording, surface: CorticalSurface) -> 
     return (recording.responses @ membership).astype(np.float64)
 
 
-def standardize_runs(responses: NDArray[np.floating], runs: Sequence[str]) -> NDArray[np.float64]:
-    """Responses with mean 0 and variance 1 in every run.
-
-    Parameters
-    ----------
-    responses : ndarray of shape (n_samples, n_parcels)
-        Of several runs of a scanner, whose units and means differ.
-    runs : sequence of n_samples str
-        Run of every sample.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_parcels)
-
-    Raises
-    ------
-    ValueError
-        When a parcel is constant in a run.
-    """
-    scaled = np.asarray(responses, dtype=np.float64).copy()
-    for run in dict.fromkeys(runs):
-        own = np.asarray(runs) == run
-        spread = scaled[own].std(axis=0)
-        if not (spread > 0).all():
-            msg = f"{int((spread == 0).sum())} parcels are constant in the run {run}; leave the run out."
-            raise ValueError(msg)
-        scaled[own] = (scaled[own] - scaled[own].mean(axis=0)) / spread
-    return scaled
-
-
 def measured_brain(
     recording: NaturalisticRecording, surface: CorticalSurface, *, delays: tuple[int, ...] = (3, 4, 5, 6)
 ) -> Brain:
-    """The cortex of a person, by parcel.
+    """The cortex of a person while clips are shown, by parcel.
 
     Parameters
     ----------
     recording : NaturalisticRecording
-        See `parcel_means`.
+        Whole runs; see `parcel_means`. Samples have the column ``clip``, 0 at rest and in the clip that all runs
+        repeat.
     surface : CorticalSurface
         Where the parcels lie.
     delays : tuple of int
@@ -132,10 +107,60 @@ def measured_brain(
     Returns
     -------
     Brain
-        Standardized in every run; its ceiling is not known.
+        Slow drifts are removed from whole runs, which are standardized. Only volumes of clips are kept, each once all
+        delayed features lie in its own clip: rest, the beginnings of clips and the repeated clip tell whether anything
+        is shown at all, which any features would follow. The ceiling comes from the repeated clip where samples have
+        the column ``validation`` and there are two runs, and is not known otherwise.
     """
-    responses = standardize_runs(parcel_means(recording, surface), recording.samples["run"].tolist())
-    return Brain(responses, study_systems(surface), surface, delays)
+    samples = recording.samples
+    runs = samples["run"].to_numpy()
+    cleaned = clean(parcel_means(recording, surface), runs, tr=recording.tr or 1.0)
+    is_shown = samples["clip"].to_numpy() > 0
+    timeline = Timeline(runs[is_shown], label_clips(runs[is_shown], samples["clip"][is_shown]), delays)
+    ceiling = repeated_ceiling(cleaned, samples)
+    return Brain(
+        cleaned[is_shown][timeline.is_settled], study_systems(surface), surface, delays, ceiling, timeline=timeline
+    )
+
+
+def repeated_ceiling(responses: NDArray[np.floating], samples: pd.DataFrame) -> NDArray[np.float64] | None:
+    """Correlation that a perfect prediction of one run would have, from the clip that all runs repeat.
+
+    Parameters
+    ----------
+    responses : ndarray of shape (n_samples, n_parcels)
+        Cleaned, of whole runs.
+    samples : DataFrame of n_samples rows
+        With ``run``, and ``validation`` where the repeated clip is marked.
+
+    Returns
+    -------
+    ndarray of shape (n_parcels,) or None
+        Root of `brainalign.encoding.noise_ceiling`, 0 where that is negative. None where no clip is marked, or in one
+        run only.
+    """
+    if "validation" not in samples or not samples["validation"].any():
+        return None
+    rows = [np.flatnonzero(samples["validation"] & (samples["run"] == run)) for run in samples["run"].unique()]
+    length = min(map(len, rows))
+    if len(rows) < 2 or not length:
+        return None
+    repeats = np.stack([responses[row[:length]] for row in rows])
+    return np.sqrt(noise_ceiling(repeats).clip(0))
+
+
+def luminance(frames: Sequence[Image.Image]) -> NDArray[np.float64]:
+    """Mean brightness of every frame, from 0 (black) to 1.
+
+    Parameters
+    ----------
+    frames : sequence of n PIL images
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
+    return np.array([np.asarray(frame.convert("L"), dtype=float).mean() / 255 for frame in frames])
 
 
 def _open(path: Path) -> Image.Image:

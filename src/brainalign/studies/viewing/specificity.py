@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from brainalign.encoding.encoding_model import fit_encoding
 from brainalign.encoding.modality import modality_size
@@ -45,11 +47,16 @@ def stream_specificity(
         responses, row = brain.responses[:, brain.in_studied], {}
         for stream in streams:
             picture, text = (
-                fit_encoding(
-                    branches[stream, kind].atoms, responses, delays=brain.delays, return_weights=False, **fitting
-                ).scores
-                for kind in ("picture", "text")
+                _scores(branches[stream, kind].atoms, brain, responses, **fitting) for kind in ("picture", "text")
             )
             row[stream] = modality_size(picture, text, floor=floor)
         rows.append(row)
     return pd.DataFrame(rows).rename_axis(index="cortex", columns="stream")
+
+
+def _scores(atoms: NDArray, brain: Brain, responses: NDArray, **fitting: Any) -> NDArray[np.float64]:
+    if brain.timeline is None:
+        return fit_encoding(atoms, responses, delays=brain.delays, return_weights=False, **fitting).scores
+    # Whole clips are held out, so that no gap is needed.
+    fitting |= {"gap": 0}
+    return fit_encoding(brain.delayed(atoms), responses, brain.clips, return_weights=False, **fitting).scores

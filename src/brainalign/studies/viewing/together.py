@@ -35,6 +35,8 @@ class Viewing:
         Volumes on which dictionaries are learned, and those that the brain watched.
     variables : dict of str to ndarray of shape (n_watched, n_variables)
         What is true of the film there, by group; empty where it is not known.
+    controls : ndarray of shape (n_watched, n_controls) or None
+        What can be told of the film without a model, luminance and number of words; None where it is not measured.
     """
 
     neurons: dict[str, Neurons]
@@ -43,6 +45,7 @@ class Viewing:
     learn: slice
     watch: slice
     variables: dict[str, NDArray[np.float64]]
+    controls: NDArray[np.float64] | None = None
 
 
 class WatchedFilm(Protocol):
