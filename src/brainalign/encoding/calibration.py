@@ -14,6 +14,7 @@ from brainalign.encoding import trials
 
 STATISTICS: dict[str, Callable[[trials.Trial], trials.Calls]] = {
     "prediction": trials.of_prediction,
+    "shifted predictions": trials.of_shifted_predictions,
     "match of maps": trials.of_maps,
     "redundancy": trials.of_redundancy,
     "removal": trials.of_removal,

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from brainalign.datasets.cortex import Drive, autoregressive_noise
 from brainalign.encoding.delays import delay
 from brainalign.encoding.depth import mirror_test, opposed_ends
+from brainalign.encoding.encoding_model import fit_encoding
 from brainalign.encoding.modality import compare_modalities
 from brainalign.encoding.network_maps import match_networks, rotated_maps, shifted_maps, system_scores
 from brainalign.encoding.polarity import polarity
 from brainalign.encoding.redundancy import redundancy
 from brainalign.encoding.removal import removal_test
 from brainalign.encoding.ridge import fit_ridge
-from brainalign.encoding.splits import contiguous_folds
+from brainalign.encoding.significance import p_values
+from brainalign.encoding.splits import Split, contiguous_folds
 
 DELAY = 1
 """Volumes by which the simulated parcels come later than their sources."""
@@ -46,7 +48,7 @@ _LONG_MEMORY = 0.8
 _MARGIN = 15  # volumes after which nothing is left of that memory
 _DELAYS = (0, 1, 2)
 _PENALTY = 10.0
-_N_FOLDS, _N_EXCHANGES, _N_SURROGATES = 3, 199, 39
+_N_FOLDS, _N_EXCHANGES, _N_SURROGATES, _N_SHIFTS = 3, 199, 39, 199
 _N_REMOVALS, _N_REMOVED, _N_COPIES = 19, 9, 3  # fewer, since every one is a whole curve of fits
 
 
@@ -96,6 +98,27 @@ def of_prediction(trial: Trial) -> Calls:
         p = system_scores(delayed, responses, systems, folds, penalty=_PENALTY, margin=_MARGIN)["p"]
         calls += _both("prediction", truth, p["language"], p["others"])
     return calls
+
+
+def of_shifted_predictions(trial: Trial) -> Calls:
+    """The same, with held-out predictions that are shifted after the fit, which is not repeated."""
+    folds = contiguous_folds(len(trial.sources), _N_FOLDS, gap=len(_DELAYS) - 1)
+    delayed, calls = delay(trial.sources, _DELAYS), []
+    for truth in ("planted", "nothing"):
+        responses = trial.means(truth, "language", "others")
+        for name, predicted in _held_out(delayed, responses, folds).items():
+            language, others = p_values(predicted, responses, "circular", _N_SHIFTS, trial.generator)
+            calls += _both(f"shifted predictions, {name}", truth, language, others)
+    return calls
+
+
+def _held_out(delayed: NDArray, responses: NDArray, folds: list[Split]) -> dict[str, NDArray[np.float64]]:
+    """Held-out predictions, with one penalty for all, and with one chosen inside every training part."""
+    fixed = np.empty_like(responses)
+    for train, test in folds:
+        fixed[test] = fit_ridge(delayed[train], responses[train], penalties=[_PENALTY]).predict(delayed[test])
+    nested = fit_encoding(delayed, responses, n_folds=5, gap=_MARGIN, return_weights=False).predictions
+    return {"one penalty": fixed, "chosen penalty": nested}
 
 
 def of_maps(trial: Trial) -> Calls:

@@ -14,9 +14,16 @@ from brainalign.encoding.modality import modality_size
 from brainalign.studies.viewing.brains import Brain
 from brainalign.studies.viewing.branches import Branch
 
+_KINDS = ("picture", "text")
+
 
 def stream_specificity(
-    branches: Mapping[tuple[str, str], Branch], brains: Sequence[Brain], *, floor: float, **fitting: Any
+    branches: Mapping[tuple[str, str], Branch],
+    brains: Sequence[Brain],
+    *,
+    floor: float,
+    common: Sequence[str] = (),
+    **fitting: Any,
 ) -> pd.DataFrame:
     """Mean size of the modality index of every stream in every brain.
 
@@ -28,6 +35,9 @@ def stream_specificity(
         Only parcels of studied systems are asked.
     floor : float
         Correlation that the better branch must pass for a parcel to count.
+    common : sequence of str
+        Streams that must all pass it: then all streams are averaged over the same parcels, which alone makes them
+        comparable. By default every stream has parcels of its own.
     **fitting
         Of `brainalign.encoding.fit_encoding`: penalties, n_folds, gap, device.
 
@@ -39,19 +49,32 @@ def stream_specificity(
     Raises
     ------
     ValueError
-        No parcel that either branch of a stream predicts by more than the floor.
+        No parcel that either branch of a stream predicts by more than the floor, or none that all common streams do.
     """
     streams = list(dict.fromkeys(stream for stream, _ in branches))
     rows = []
     for brain in brains:
-        responses, row = brain.responses[:, brain.in_studied], {}
-        for stream in streams:
-            picture, text = (
-                _scores(branches[stream, kind].atoms, brain, responses, **fitting) for kind in ("picture", "text")
-            )
-            row[stream] = modality_size(picture, text, floor=floor)
-        rows.append(row)
+        responses = brain.responses[:, brain.in_studied]
+        scores = {
+            stream: np.stack([_scores(branches[stream, kind].atoms, brain, responses, **fitting) for kind in _KINDS])
+            for stream in streams
+        }
+        counts = {stream: found.max(axis=0) > floor for stream, found in scores.items()}
+        if common:
+            shared = np.all([counts[stream] for stream in common], axis=0)
+            _refuse_none(shared, common, floor)
+            counts = dict.fromkeys(streams, shared)
+        least = 0.0 if common else floor  # which parcels count is settled
+        rows.append({s: modality_size(*found[:, counts[s]], floor=least) for s, found in scores.items()})
     return pd.DataFrame(rows).rename_axis(index="cortex", columns="stream")
+
+
+def _refuse_none(shared: NDArray[np.bool_], common: Sequence[str], floor: float) -> None:
+    if not shared.any():
+        msg = (
+            f"no parcel is predicted by more than floor = {floor:g} in all of {', '.join(common)}; give a lower floor."
+        )
+        raise ValueError(msg)
 
 
 def _scores(atoms: NDArray, brain: Brain, responses: NDArray, **fitting: Any) -> NDArray[np.float64]:
