@@ -18,9 +18,10 @@ from brainalign.book.building import (
     save_executed_pairs,
 )
 from brainalign.book.pages import page_record
+from brainalign.book.redirects import write_redirects
 from brainalign.catalogue.entries import MissingDataError
 from brainalign.catalogue.locations import project_root
-from brainalign.runs.errors import BookError
+from brainalign.runs.errors import BookError, UsageError
 from brainalign.runs.execution import run_chapter
 from brainalign.runs.progress import chapter_progress
 from brainalign.runs.registry import all_chapters
@@ -232,3 +233,11 @@ def test_a_committed_notebook_that_no_run_made_is_refused(tiny):
     nbformat.write(nbformat.v4.new_notebook(), tiny.chapter.pair_path)
     with pytest.raises(BookError, match=r"^tiny: no run made the executed notebook notebooks/01_tiny\.ipynb\."):
         committed_outcomes([tiny.chapter])
+
+
+def test_the_address_of_a_page_of_today_is_no_earlier_address(ran, tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "01_tiny.html").write_text(SOUND, encoding="utf-8")
+    ran.edit("notebooks/01_tiny.md", "  minutes: 0.1\n", "  minutes: 0.1\n  formerly: [01_tiny]\n")
+    with pytest.raises(UsageError, match="'01_tiny' is the name of a page"):
+        write_redirects([ran.chapter], tmp_path)

@@ -33,6 +33,13 @@ def test_every_notebook_is_a_chapter_and_every_chapter_is_in_the_book():
     assert {chapter.docname for chapter in all_chapters()} <= set(pages_of_toc(project_root() / "_toc.yml"))
 
 
+def test_numbers_of_files_are_those_of_the_pages_in_the_order_of_the_book():
+    stems = [chapter.stem for chapter in all_chapters()]
+    assert stems == sorted(stems)
+    assert [int(stem.partition("_")[0]) for stem in stems] == list(range(1, len(stems) + 1))
+    assert [stem.partition("_")[2] for stem in stems] == [chapter.name for chapter in all_chapters()]
+
+
 @chapters
 def test_parameter_cell_repeats_names_defaults_and_help_of_the_model(chapter):
     cell = parameter_cell(chapter)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import papermill
 import pytest
+from bs4 import BeautifulSoup
 from rich.console import Console
 
 from brainalign.book.building import ChapterOutcome, build_book, pages_of_toc, run_chapters
 from brainalign.book.generated import out_of_step
 from brainalign.runs.chapter import Chapter
+from brainalign.runs.declaration import declaration_of
+from brainalign.runs.errors import UsageError
+from brainalign.runs.front_matter import parse_front_matter
+from brainalign.runs.parameter_models import parameters_of
 from brainalign.runs.progress import chapter_progress
 from brainalign.runs.registry import all_chapters, get_chapter
 from tests.conftest import ROOT
@@ -161,7 +167,7 @@ def test_a_new_chapter_is_one_file_that_runs_and_is_in_the_book(brainalign, scra
     before = {path for path in scratch.root.rglob("*") if path.is_file()}
     assert brainalign("new", "chapter", "two_views").code == 0
     (source,) = {path for path in scratch.root.rglob("*") if path.is_file()} - before
-    assert source.name == "00_two_views.md"
+    assert source.name == "01_two_views.md"
 
     assert [line.split()[0] for line in brainalign("list").lines] == ["chapter", "two_views"]
     refused = brainalign("run", "two_views", "-p", "n_samples", "3")
@@ -173,14 +179,17 @@ def test_a_new_chapter_is_one_file_that_runs_and_is_in_the_book(brainalign, scra
     results = scratch.store.open("two_views").results()
     assert 0 < results["highest_null"] < results["value"] < 1
 
+    scratch.edit("notebooks/01_two_views.md", "  minutes: 0.2\n", "  minutes: 0.2\n  formerly: [09_views]\n")
     pages = build_book(outcomes_of(get_chapter("two_views")), scratch.base / "html").parent
-    page = (pages / "notebooks" / "00_two_views.html").read_text(encoding="utf-8")
+    page = (pages / "notebooks" / "01_two_views.html").read_text(encoding="utf-8")
     assert "What does two_views ask?" in page
     assert "How the numbers on this page were made" in page
-    assert "notebooks/00_two_views.html" in (pages / "book" / "intro.html").read_text(encoding="utf-8")
-    assert "samples that both representations describe" in (pages / "book" / "parameters.html").read_text(
-        encoding="utf-8"
-    )
+    assert "notebooks/01_two_views.html" in (pages / "book" / "intro.html").read_text(encoding="utf-8")
+    parameters = (pages / "book" / "parameters.html").read_text(encoding="utf-8")
+    assert "samples that both representations describe" in parameters
+    moved = BeautifulSoup((pages / "notebooks" / "09_views.html").read_text(encoding="utf-8"), "html.parser")
+    assert moved.find("meta", {"http-equiv": "refresh"})["content"] == "0; url=01_two_views.html"
+    assert moved.find("link", rel="canonical")["href"] == moved.find("a")["href"] == "01_two_views.html"
 
 
 def outcomes_of(chapter: Chapter) -> list[ChapterOutcome]:
@@ -202,7 +211,19 @@ def test_a_new_chapter_is_seen_whole_by_papermill_and_keeps_its_declaration_as_a
     jupytext.write(jupytext.read(pair), chapter.source_path, fmt="md:myst")
     assert get_chapter("two_views").declaration == chapter.declaration
     # Jupytext writes the parameters by name, and the cell follows.
-    assert "notebooks/00_two_views.md" in out_of_step(write=True)
+    assert "notebooks/01_two_views.md" in out_of_step(write=True)
     assert out_of_step() == []
     described = get_chapter("two_views").parameters.describe()
     assert sorted(described, key=str) == sorted(chapter.parameters.describe(), key=str)
+
+
+def test_the_declaration_that_the_book_explains_is_one(monkeypatch):
+    monkeypatch.delenv("BRAINALIGN_PROJECT", raising=False)
+    page = ROOT / "book" / "chapters.md"
+    (block,) = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    found = parse_front_matter(f"---\n{block}---\n\n# Explained\n", page)
+    declared = declaration_of(found)
+    parameters = parameters_of(found, declared)
+    assert parameters.from_values("rhythm", {"sizes": "xs"}).data()[:2] == ("minilm", "icn-published")
+    with pytest.raises(UsageError, match="n_twins = 2000 is not allowed with model = 'minilm'"):
+        parameters.from_values("rhythm", {"n_twins": 2000})

@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from brainalign.book.checks import check_pages
 from brainalign.book.generated import contents
 from brainalign.book.pages import RECORD, assemble_page, page_record
+from brainalign.book.redirects import write_redirects
 from brainalign.catalogue.entries import MissingDataError
 from brainalign.catalogue.locations import project_root
 from brainalign.runs.chapter import Chapter
@@ -146,7 +147,8 @@ def build_book(outcomes: Sequence[ChapterOutcome], output: Path | None = None) -
     _stage(outcomes, work / "source")
     _jupyter_book(work)
     pages = work / BUILD / "html"
-    problems = check_pages(pages, pages_of_toc(work / "source" / CONTENTS))
+    redirects = write_redirects((outcome.chapter for outcome in outcomes), pages)
+    problems = check_pages(pages, [*pages_of_toc(work / "source" / CONTENTS), *redirects])
     if problems:
         listed = "\n".join(f"- {problem}" for problem in problems)
         msg = f"the book was built, but its pages are not sound (they are kept in {pages}):\n{listed}"

@@ -189,7 +189,7 @@ def new_chapter(name: str, *, part: str | None = None) -> Chapter:
     if part is not None and part not in parts:
         raise unknown(kind="part", given=part, known=parts, owner=CONTENTS)
     numbers = [int(number) for one in source_paths() if (number := one.stem.partition("_")[0]).isdecimal()]
-    path = project_root() / "notebooks" / f"{max(numbers, default=-1) + 1:02d}_{name}.md"
+    path = project_root() / "notebooks" / f"{max(numbers, default=0) + 1:02d}_{name}.md"
     filled = {"name": name, "part": json.dumps(part or parts[-1], ensure_ascii=False), "slug": name.replace("_", "-")}
     text = files(__package__).joinpath(_TEMPLATE).read_text(encoding="utf-8")
     path.write_text(re.sub(r"\{\{(\w+)\}\}", lambda found: filled[found[1]], text), encoding="utf-8")

@@ -104,7 +104,33 @@ def breach_of(rule: Rule, values: Mapping[str, Any]) -> str:
 
 
 class Declaration(BaseModel):
-    """Everything that a chapter says of itself."""
+    """Everything that a chapter says of itself.
+
+    Attributes
+    ----------
+    name : str
+        Short name, used on the command line.
+    part : str
+        Part of the book, a caption of ``_toc.yml``.
+    minutes : float
+        How long it takes on a laptop at its defaults.
+    study : str, optional
+        Key, in the ledger of claims, of the study that it is about.
+    before : list of str
+        Chapters to read before.
+    formerly : list of str
+        File names that it had, without ending; their addresses lead to it.
+    parameters : dict of str to ParameterDeclaration
+        Its parameters; ``device`` is added to those of every chapter.
+    profiles : dict
+        Named sets of values that differ from the defaults, ``smoke`` for a quick trial and ``paper`` for full size.
+    rules : list of Rule
+        What must hold between parameters.
+    data, optional_data : list of DataEntry
+        What a run reads, and what it reads where it is there.
+    claims : list of str
+        Claims of the ledger that it tests.
+    """
 
     model_config = _STRICT
 
@@ -113,6 +139,7 @@ class Declaration(BaseModel):
     minutes: float = Field(gt=0, description="minutes that it takes on a laptop at its defaults")
     study: str | None = None
     before: list[str] = []
+    formerly: list[str] = []
     parameters: dict[str, ParameterDeclaration] = {}
     profiles: dict[str, dict[str, Any]] = Field({}, description="named sets of values, smoke among them")
     rules: list[Rule] = []
