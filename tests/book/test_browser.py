@@ -58,7 +58,7 @@ def test_pictures_are_loaded_and_described(browser, address, page):
 
 
 def test_equations_are_typeset_from_the_book_itself(browser, address):
-    with open_page(browser, f"{address}/notebooks/01_head.html") as opened:
+    with open_page(browser, f"{address}/notebooks/02_head.html") as opened:
         opened.wait_for_selector("mjx-container")
         assert opened.locator("mjx-container").count() >= 5
         assert opened.locator("mjx-merror").count() == 0
@@ -73,7 +73,7 @@ def test_search_finds_a_word(browser, address):
 
 
 def test_a_long_table_is_searched_and_sorted(browser, address):
-    with open_page(browser, f"{address}/notebooks/00_models.html") as opened:
+    with open_page(browser, f"{address}/notebooks/01_models.html") as opened:
         table = opened.locator(".searchable-rows").first
         shown = table.locator("tbody tr:visible")
         everything = shown.count()
@@ -95,7 +95,7 @@ def test_first_page_leads_to_the_title_page(browser, address):
 
 
 def test_dark_theme_is_dark_and_readable(browser, address):
-    url = f"{address}/notebooks/01_head.html"
+    url = f"{address}/notebooks/02_head.html"
     with open_page(browser, url, color_scheme="dark") as opened:
         ground = opened.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
         ink = opened.locator("article p").first.evaluate("e => getComputedStyle(e).color")
@@ -111,7 +111,7 @@ def test_theme_button_switches_to_another_theme(browser, address):
 
 
 def test_solution_and_run_record_unfold(browser, address):
-    with open_page(browser, f"{address}/notebooks/01_head.html") as opened:
+    with open_page(browser, f"{address}/notebooks/02_head.html") as opened:
         record = opened.locator("details", has_text="How the numbers on this page were made")
         assert not record.locator("table").is_visible()
         record.locator("summary").click()
@@ -122,7 +122,7 @@ def test_solution_and_run_record_unfold(browser, address):
 
 
 def test_hidden_code_unfolds(browser, address):
-    with open_page(browser, f"{address}/notebooks/01_head.html") as opened:
+    with open_page(browser, f"{address}/notebooks/02_head.html") as opened:
         hidden = opened.locator("details.hide.above-input").first
         assert not hidden.locator("pre").is_visible()
         hidden.locator("summary").click()
@@ -130,7 +130,7 @@ def test_hidden_code_unfolds(browser, address):
 
 
 def test_notebook_can_be_downloaded(browser, address):
-    with open_page(browser, f"{address}/notebooks/02_topology.html") as opened:
+    with open_page(browser, f"{address}/notebooks/03_topology.html") as opened:
         link = opened.locator("a[href$='.ipynb']").first.get_attribute("href")
         notebook = opened.request.get(f"{address}/notebooks/{link}").json()
     assert notebook["metadata"]["brainalign"]["chapter"] == "topology"
