@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -126,6 +128,33 @@ def center_to_unit_scale(X: Tensor) -> Tensor:
     The divisor is a constant to the gradient: right for whatever does not depend on the scale of `X`.
     """
     return center_columns(X).div_(widest_range(X))  # in place: no second array of that size
+
+
+def unit_of(size: Tensor) -> Tensor:
+    """The power of two next above a size, 1 for 0: to divide by it changes no digit.
+
+    Parameters
+    ----------
+    size : Tensor of shape (...)
+        0 or more, for example a `widest_range`.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        Of the same type, without gradient; inside the range of the type's ordinary numbers, so that it has an inverse.
+    """
+    limits = torch.finfo(size.dtype)
+    _, exponents = torch.frexp(torch.where(size > 0, size.detach(), 1.0))
+    lowest, highest = math.frexp(limits.tiny)[1] + 2, math.frexp(limits.max)[1] - 2
+    return torch.ldexp(torch.ones_like(size), exponents.clamp(lowest, highest))
+
+
+def to_unit_range(X: Tensor) -> Tensor:
+    """Divide by a power of two near the widest range of a column, so that squares neither overflow nor vanish.
+
+    No digit changes. The divisor is a constant to the gradient, as in `center_to_unit_scale`.
+    """
+    return X / unit_of(widest_range(X))
 
 
 def sum_of_squares(array: Tensor, *, precision: torch.dtype) -> Tensor:

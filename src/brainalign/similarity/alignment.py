@@ -57,7 +57,7 @@ def angular_procrustes_distance(X: Tensor, Y: Tensor) -> Tensor:
     >>> angular_procrustes_distance(X, Y)
     tensor(1.5708)
     """
-    X, Y = check_paired(X, Y, measure="angular_procrustes_distance")
+    X, Y = check_paired(X, Y, measure="angular_procrustes_distance", min_samples=3)
     return angle(_normalized_bures(center_to_unit_scale(X), center_to_unit_scale(Y))).to(X.dtype)
 
 
@@ -100,8 +100,8 @@ def normalized_bures_similarity(X: Tensor, Y: Tensor) -> Tensor:
     >>> normalized_bures_similarity(X, 5 - 3 * X)
     tensor(1.)
     """
-    X, Y = check_paired(X, Y, measure="normalized_bures_similarity")
-    return _normalized_bures(center_to_unit_scale(X), center_to_unit_scale(Y)).to(X.dtype)
+    X, Y = check_paired(X, Y, measure="normalized_bures_similarity", min_samples=3)
+    return _normalized_bures(center_to_unit_scale(X), center_to_unit_scale(Y)).to(X.dtype).clamp(max=1)  # rounding
 
 
 def procrustes_distance(X: Tensor, Y: Tensor) -> Tensor:
@@ -195,7 +195,7 @@ def shape_distance(X: Tensor, Y: Tensor, *, alpha: float = 0.5) -> Tensor:
     >>> shape_distance(X, X * torch.tensor([1.0, 5.0]), alpha=0) < 1e-6
     tensor(True)
     """
-    X, Y = check_paired(X, Y, measure="shape_distance")
+    X, Y = check_paired(X, Y, measure="shape_distance", min_samples=3)
     if not 0 <= alpha <= 1:
         msg = f"shape_distance: alpha must lie in [0, 1]: got {alpha}."
         raise ValueError(msg)

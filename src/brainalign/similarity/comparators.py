@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from brainalign.arrays import check_floating
+from brainalign.arrays import check_floating, unit_of
 from brainalign.similarity.ranks import centered_ranks, count_inversions, count_ties, tied_ranks
 
 __all__ = [
@@ -134,7 +134,7 @@ def _whitened_cosine(A: Tensor, B: Tensor, measure: str) -> Tensor:
 def _spearman(A: Tensor, B: Tensor, measure: str) -> Tensor:
     x, y = _entries(A, "X", measure), _entries(B, "Y", measure)
     x, y = centered_ranks(x), centered_ranks(y)
-    return ((x * y).sum(-1) / ((x * x).sum(-1) * (y * y).sum(-1)).sqrt()).to(A.dtype)
+    return ((x * y).sum(-1) / ((x * x).sum(-1) * (y * y).sum(-1)).sqrt()).to(A.dtype).clamp(-1, 1)  # rounding
 
 
 def _rho_a(A: Tensor, B: Tensor, measure: str) -> Tensor:
@@ -157,6 +157,7 @@ def _tau_a(A: Tensor, B: Tensor, measure: str) -> Tensor:
 
 def _centered(A: Tensor, name: str, measure: str) -> Tensor:
     """Subtract the mean over pairs, the diagonal staying zero."""
+    A = _to_unit_size(A)
     n_samples = A.shape[-1]
     mean = A.sum(dim=(-2, -1), keepdim=True) / (n_samples * (n_samples - 1))
     centered = A - mean
@@ -175,7 +176,8 @@ def _double_centered(A: Tensor) -> Tensor:
 def _cosine_of(A: Tensor, B: Tensor) -> Tensor:
     # Sums of elementwise products: a matrix norm in single precision loses digits on a million entries.
     numerator = (A * B).sum(dim=(-2, -1))
-    return numerator / ((A * A).sum(dim=(-2, -1)).sqrt() * (B * B).sum(dim=(-2, -1)).sqrt())
+    cosine = numerator / ((A * A).sum(dim=(-2, -1)).sqrt() * (B * B).sum(dim=(-2, -1)).sqrt())
+    return cosine.clamp(-1, 1)  # rounding
 
 
 def _entries(A: Tensor, name: str, measure: str) -> Tensor:
@@ -201,7 +203,12 @@ def _not_zero(A: Tensor, name: str, measure: str) -> Tensor:
     if (A.detach() == 0).flatten(-2).all(dim=-1).any():
         msg = f"{measure}: all dissimilarities of {name} are zero; there is nothing to compare. Use other samples."
         raise ValueError(msg)
-    return A
+    return _to_unit_size(A)
+
+
+def _to_unit_size(A: Tensor) -> Tensor:
+    """Divide by a power of two near the largest entry: no comparison notices, and squares stay in range."""
+    return A / unit_of(A.detach().abs().amax(dim=(-2, -1), keepdim=True))
 
 
 def _without_diagonal(matrix: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ def mean_canonical_correlation(X: Tensor, Y: Tensor) -> Tensor:
     X, Y = check_paired(X, Y, measure=name)
     (U, p), (V, q) = _leading_basis(X, 1.0, name, "X"), _leading_basis(Y, 1.0, name, "Y")
     _warn_of_forced_overlap(p, q, X.shape[-2], name)
-    return (nuclear_norm_of_product(U, V) / torch.minimum(p, q)).to(X.dtype)
+    return (nuclear_norm_of_product(U, V) / torch.minimum(p, q)).to(X.dtype).clamp(max=1)  # rounding
 
 
 def svcca(X: Tensor, Y: Tensor, *, variance: float = 0.99) -> Tensor:
@@ -122,7 +122,7 @@ def svcca(X: Tensor, Y: Tensor, *, variance: float = 0.99) -> Tensor:
         raise ValueError(msg)
     (U, p), (V, q) = _leading_basis(X, variance, "svcca", "X"), _leading_basis(Y, variance, "svcca", "Y")
     _warn_of_forced_overlap(p, q, X.shape[-2], "svcca")
-    return (nuclear_norm_of_product(U, V) / torch.minimum(p, q)).to(X.dtype)
+    return (nuclear_norm_of_product(U, V) / torch.minimum(p, q)).to(X.dtype).clamp(max=1)  # rounding
 
 
 def pwcca(*, source: Tensor, target: Tensor) -> Tensor:
@@ -176,7 +176,7 @@ def pwcca(*, source: Tensor, target: Tensor) -> Tensor:
     carried = (center_to_unit_scale(Y.double()).mT @ (V @ directions)).abs().sum(dim=-2)
     # Where ranks are lower than widths, the padding's zero singular values have arbitrary directions.
     carried = carried * (torch.arange(carried.shape[-1], device=p.device) < torch.minimum(p, q).unsqueeze(-1))
-    return ((carried * correlations).sum(dim=-1) / carried.sum(dim=-1)).to(X.dtype)
+    return ((carried * correlations).sum(dim=-1) / carried.sum(dim=-1)).to(X.dtype).clamp(max=1)  # rounding
 
 
 def _leading_basis(X: Tensor, variance: float, measure: str, label: str) -> tuple[Tensor, Tensor]:

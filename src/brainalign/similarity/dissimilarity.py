@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from brainalign.arrays import center_columns, check_paired
+from brainalign.arrays import center_columns, check_paired, widest_range
 from brainalign.similarity.whitening import check_repeats, whiten
 
 __all__ = [
@@ -260,25 +260,30 @@ def _one_minus_cosines(patterns: Tensor, floor: Tensor, fault: str, measure: str
 
 
 def _euclidean_rdm(X: Tensor, covariance: None, measure: str) -> Tensor:
-    return _squared_distances(X).clamp(min=0)  # rounding alone can make a square negative
+    return _squared_distances(X, measure).clamp(min=0)  # rounding alone can make a square negative
 
 
 def _mahalanobis_rdm(X: Tensor, covariance: Tensor, measure: str) -> Tensor:
-    return _squared_distances(whiten(X, covariance, measure)).clamp(min=0)
+    return _squared_distances(whiten(X, covariance, measure), measure).clamp(min=0)
 
 
 def _crossnobis_rdm(repeats: Tensor, covariance: Tensor | None, measure: str) -> Tensor:
     if covariance is not None:
         repeats = whiten(repeats, covariance, measure, extra=1)
     n_repeats = repeats.shape[-3]
-    of_means = _squared_distances(repeats.mean(dim=-3))
+    of_means = _squared_distances(repeats.mean(dim=-3), measure)
     within = torch.zeros_like(of_means)
     for repeat in repeats.unbind(dim=-3):  # one at a time: m matrices of n x n would not fit
-        within = within + _squared_distances(repeat)
+        within = within + _squared_distances(repeat, measure)
     return (n_repeats * of_means - within / n_repeats) / (n_repeats - 1)
 
 
-def _squared_distances(X: Tensor) -> Tensor:
+def _squared_distances(X: Tensor, measure: str) -> Tensor:
+    limits, widest = torch.finfo(X.dtype), widest_range(X)
+    squares = widest.square()
+    if ((widest > 0) & (squares < limits.tiny / limits.eps) | (squares > limits.max / (4 * X.shape[-1]))).any():
+        msg = f"{measure}: the squares of some values exceed the range of {X.dtype}; rescale the features."
+        raise ValueError(msg)
     X = center_columns(X)  # a common offset would cost digits
     gram = _gram(X)
     norms = gram.diagonal(dim1=-2, dim2=-1)

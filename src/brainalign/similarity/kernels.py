@@ -34,7 +34,7 @@ def linear_cka(X: Tensor, Y: Tensor) -> Tensor:
     Raises
     ------
     TypeError, ValueError
-        What `brainalign.arrays.check_paired` refuses.
+        What `brainalign.arrays.check_paired` refuses, and fewer than 3 samples: two are alike in any representation.
 
     Notes
     -----
@@ -52,9 +52,9 @@ def linear_cka(X: Tensor, Y: Tensor) -> Tensor:
     >>> linear_cka(X, 5 - 3 * X)
     tensor(1.)
     """
-    X, Y = check_paired(X, Y, measure="linear_cka")
+    X, Y = check_paired(X, Y, measure="linear_cka", min_samples=3)
     xy, xx, yy = gram_inner_products(center_to_unit_scale(X), center_to_unit_scale(Y))
-    return (xy / (xx * yy).sqrt()).to(X.dtype)
+    return (xy / (xx * yy).sqrt()).to(X.dtype).clamp(max=1)  # rounding
 
 
 def debiased_linear_cka(X: Tensor, Y: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ def debiased_linear_cka(X: Tensor, Y: Tensor) -> Tensor:
     X, Y = check_paired(X, Y, measure=name, min_samples=4)
     X, Y = center_to_unit_scale(X), center_to_unit_scale(Y)
     xy, xx, yy = debias_inner_products(gram_inner_products(X, Y), X, Y, measure=name)
-    return (xy / (xx * yy).sqrt()).to(X.dtype)
+    return (xy / (xx * yy).sqrt()).to(X.dtype).clamp(-1, 1)  # rounding
 
 
 def neuron_corrected_linear_cka(X: Tensor, Y: Tensor) -> Tensor:
@@ -194,8 +194,8 @@ def rbf_cka(X: Tensor, Y: Tensor, *, bandwidth: float = 1.0) -> Tensor:
     Raises
     ------
     TypeError, ValueError
-        What `brainalign.arrays.check_paired` refuses, a bandwidth that is not above 0, or half of the pairs of samples
-        being equal, so that the median distance is 0.
+        What `brainalign.arrays.check_paired` refuses, fewer than 3 samples, a bandwidth that is not above 0, or half of
+        the pairs of samples being equal, so that the median distance is 0.
 
     Notes
     -----
@@ -214,13 +214,13 @@ def rbf_cka(X: Tensor, Y: Tensor, *, bandwidth: float = 1.0) -> Tensor:
     >>> rbf_cka(X, 5 - 3 * X)
     tensor(1.)
     """
-    X, Y = check_paired(X, Y, measure="rbf_cka")
+    X, Y = check_paired(X, Y, measure="rbf_cka", min_samples=3)
     if not bandwidth > 0:
         msg = f"rbf_cka: bandwidth must be above 0, a fraction of the median distance: got {bandwidth}."
         raise ValueError(msg)
     K = _double_center(_gaussian_kernel(center_to_unit_scale(X), bandwidth, "X"))
     L = _double_center(_gaussian_kernel(center_to_unit_scale(Y), bandwidth, "Y"))
-    return (_entry_sum(K, L) / (_entry_sum(K, K) * _entry_sum(L, L)).sqrt()).to(X.dtype)
+    return (_entry_sum(K, L) / (_entry_sum(K, K) * _entry_sum(L, L)).sqrt()).to(X.dtype).clamp(0, 1)  # rounding
 
 
 def gram_inner_products(X: Tensor, Y: Tensor) -> tuple[Tensor, Tensor, Tensor]:

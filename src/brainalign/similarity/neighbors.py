@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment, linprog
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from brainalign.arrays import center_columns, check_paired
+from brainalign.arrays import center_columns, check_paired, to_unit_range, unit_of, widest_range
 
 __all__ = ["expected_mutual_knn", "mutual_knn", "soft_matching", "soft_matching_distance", "soft_matching_plan"]
 
@@ -111,6 +111,7 @@ def _check_k(n_samples: int, k: int, measure: str) -> None:
 def _neighbor_mask(X: Tensor, k: int, closeness: str) -> Tensor:
     """Whether column j is among the k nearest neighbors of row i, of shape (..., n_samples, n_samples)."""
     if closeness == "cosine":
+        X = X / unit_of(X.abs().amax(dim=-1, keepdim=True))
         lengths = torch.linalg.vector_norm(X, dim=-1, keepdim=True)
         if (lengths == 0).any():
             first = (lengths[..., 0] == 0).nonzero()[0].tolist()
@@ -122,7 +123,7 @@ def _neighbor_mask(X: Tensor, k: int, closeness: str) -> Tensor:
         X = X / lengths
         nearness = X @ X.mT
     else:
-        X = center_columns(X)
+        X = center_columns(to_unit_range(X))
         nearness = 2 * X @ X.mT - X.square().sum(dim=-1).unsqueeze(-2)  # less the squared distance, up to row constants
     nearness.diagonal(dim1=-2, dim2=-1).fill_(-torch.inf)
     nearest = nearness.topk(k, dim=-1).indices
@@ -176,7 +177,8 @@ def soft_matching(X: Tensor, Y: Tensor) -> Tensor:
     X, Y = check_paired(X, Y, measure="soft_matching")
     X, Y = _unit_features(X, "X", "soft_matching"), _unit_features(Y, "Y", "soft_matching")
     correlations = X.mT @ Y
-    return (soft_matching_plan(-correlations.detach()) * correlations).sum(dim=(-2, -1))
+    matched = (soft_matching_plan(-correlations.detach()) * correlations).sum(dim=(-2, -1))
+    return matched.clamp(-1, 1)  # rounding
 
 
 def soft_matching_distance(X: Tensor, Y: Tensor) -> Tensor:
@@ -219,10 +221,12 @@ def soft_matching_distance(X: Tensor, Y: Tensor) -> Tensor:
     6.0
     """
     X, Y = check_paired(X, Y, measure="soft_matching_distance")
-    X, Y = center_columns(X), center_columns(Y)
+    unit = unit_of(torch.maximum(widest_range(X), widest_range(Y)))
+    X, Y = center_columns(X / unit), center_columns(Y / unit)
     squared = _matched_squares(X, Y, soft_matching_plan(-(X.mT @ Y).detach()))
     positive = squared.detach() > 0
-    return torch.where(positive, squared.where(positive, torch.ones_like(squared)).sqrt(), torch.zeros_like(squared))
+    distance = squared.where(positive, torch.ones_like(squared)).sqrt()
+    return unit[..., 0, 0] * torch.where(positive, distance, torch.zeros_like(squared))
 
 
 def soft_matching_plan(cost: Tensor) -> Tensor:
@@ -246,7 +250,8 @@ def soft_matching_plan(cost: Tensor) -> Tensor:
     Notes
     -----
     Solved exactly. Where the least common multiple of p and q is small, by the assignment of equal shares (every row
-    repeated lcm / p times, every column lcm / q times); else as a linear program.
+    repeated lcm / p times, every column lcm / q times); else as a linear program, whose solver knows absolute
+    tolerances only: it is given the costs in units of their range.
 
     Examples
     --------
@@ -290,6 +295,8 @@ def _solve_transport(cost: np.ndarray) -> np.ndarray:
     sums = csr_array((np.ones(kept.sum()), (equation[kept], variable[kept])), shape=(p + q - 1, p * q))
     # In shares of 1 / (p q), so that all totals are whole numbers.
     totals = np.concatenate([np.full(p, q), np.full(q, p)])[:-1]
+    cost = cost / np.abs(cost).max() if cost.any() else cost  # no difference may overflow
+    cost = (cost - cost.min()) / (np.ptp(cost) or 1.0)
     solution = linprog(cost.ravel(), A_eq=sums, b_eq=totals, bounds=(0, None), method="highs")
     if not solution.success:
         msg = f"soft_matching_plan: the transport of {p} x {q} features was not solved: {solution.message}"
@@ -298,6 +305,7 @@ def _solve_transport(cost: np.ndarray) -> np.ndarray:
 
 
 def _unit_features(X: Tensor, name: str, measure: str) -> Tensor:
+    X = X / unit_of(X.detach().abs().amax(dim=-2, keepdim=True))
     size = X.detach().abs().amax(dim=-2, keepdim=True) * X.shape[-2] ** 0.5
     X = center_columns(X)
     lengths = torch.linalg.vector_norm(X, dim=-2, keepdim=True)

@@ -82,6 +82,8 @@ def pairwise(representations: Tensor | Sequence[Tensor], measure: str | Measure,
     """
     measure = as_measure(measure)
     representations = _check(representations, measure)
+    if representations[0].shape[0] < 4:
+        measure(representations[0], representations[0], **options)  # refuses what are too few samples for it
     wants_gradient = torch.is_grad_enabled() and any(X.requires_grad for X in representations)
     if measure.function in _CKA and not options:
         values = _CKA[measure.function](_center_each(representations), measure.name)
@@ -89,7 +91,7 @@ def pairwise(representations: Tensor | Sequence[Tensor], measure: str | Measure,
         values = _PROCRUSTES[measure.function](representations)
     else:
         values = _pair_by_pair(representations, measure, options)
-    return values.to(representations[0].dtype)
+    return values.to(representations[0].dtype).clamp(*measure.bounds)  # rounding
 
 
 def _check(representations: Tensor | Sequence[Tensor], measure: Measure) -> list[Tensor]:

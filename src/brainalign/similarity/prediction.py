@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from brainalign.arrays import center_columns, check_paired, sum_of_squares
+from brainalign.arrays import center_columns, check_paired, sum_of_squares, to_unit_range, unit_of, widest_range
 
 __all__ = [
     "contiguous_folds",
@@ -66,12 +66,14 @@ def linear_predictivity(*, source: Tensor, target: Tensor) -> Tensor:
     """
     source, target = check_paired(source, target, measure="linear_predictivity", min_samples=3)
     _refuse_saturation(source, source.shape[-2], "linear_predictivity", "samples")
+    source, target = to_unit_range(source), to_unit_range(target)
     X, Y = center_columns(source), center_columns(target)
     X = _unit_columns(X, source)
     Q, R = torch.linalg.qr(X)
     is_deficient = inverse_triangular_factor(R, X.shape[-2]) is None
     explained = X @ (_pseudo_inverse(X) @ Y) if is_deficient else Q.mT @ Y
-    return sum_of_squares(explained, precision=Y.dtype) / sum_of_squares(Y, precision=Y.dtype)
+    share = sum_of_squares(explained, precision=Y.dtype) / sum_of_squares(Y, precision=Y.dtype)
+    return share.clamp(max=1)  # rounding
 
 
 def linear_predictivity_cv(*, source: Tensor, target: Tensor, folds: int = 5) -> Tensor:
@@ -112,6 +114,7 @@ def linear_predictivity_cv(*, source: Tensor, target: Tensor, folds: int = 5) ->
     1.0
     """
     source, target = check_paired(source, target, measure="linear_predictivity_cv", min_samples=4)
+    source, target = to_unit_range(source), to_unit_range(target)
     scores = []
     for train, test in _splits(source.shape[-2], folds, "linear_predictivity_cv"):
         _refuse_saturation(source, len(train), "linear_predictivity_cv", "training samples")
@@ -172,10 +175,14 @@ def ridge_predictivity(*, source: Tensor, target: Tensor, alpha: float = 100.0, 
             f"ridge_predictivity: alpha must be above 0 and finite: got {alpha}. Without penalty: linear_predictivity."
         )
         raise ValueError(msg)
+    unit = unit_of(widest_range(source))
+    source, target = source / unit, to_unit_range(target)
+    # A penalty too large for the type shrinks all coefficients to 0, as its largest number does.
+    penalty = (alpha / unit.double().square()).clamp(max=torch.finfo(source.dtype).max ** 0.5).to(source.dtype)
     scores = []
     for train, test in _splits(source.shape[-2], folds, "ridge_predictivity"):
         X, Y, X_test, Y_test = _centered_fold(source, target, train, test)
-        scores.append(_r2(Y_test, X_test @ _ridge_coefficients(X, Y, alpha), test, "ridge_predictivity"))
+        scores.append(_r2(Y_test, X_test @ _ridge_coefficients(X, Y, penalty, alpha), test, "ridge_predictivity"))
     return torch.stack(scores).mean(dim=0)
 
 
@@ -223,6 +230,7 @@ def pls_predictivity(*, source: Tensor, target: Tensor, n_components: int = 2, f
     0.8
     """
     source, target = check_paired(source, target, measure="pls_predictivity")
+    source, target = to_unit_range(source), to_unit_range(target)
     scores = []
     for train, test in _splits(source.shape[-2], folds, "pls_predictivity"):
         most = min(source.shape[-1], len(train) - 1)
@@ -392,14 +400,14 @@ def _rank_tolerance(array: Tensor, n_samples: int) -> float:
     return max(n_samples, array.shape[-1], 256) * torch.finfo(array.dtype).eps
 
 
-def _ridge_coefficients(X: Tensor, Y: Tensor, alpha: float) -> Tensor:
+def _ridge_coefficients(X: Tensor, Y: Tensor, penalty: Tensor, alpha: float) -> Tensor:
     if X.shape[-1] <= X.shape[-2]:
-        return _solve_penalized(X.mT @ X, X.mT @ Y, alpha)
-    return X.mT @ _solve_penalized(X @ X.mT, Y, alpha)
+        return _solve_penalized(X.mT @ X, X.mT @ Y, penalty, alpha)
+    return X.mT @ _solve_penalized(X @ X.mT, Y, penalty, alpha)
 
 
-def _solve_penalized(gram: Tensor, right: Tensor, alpha: float) -> Tensor:
-    penalty = alpha * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+def _solve_penalized(gram: Tensor, right: Tensor, penalty: Tensor, alpha: float) -> Tensor:
+    penalty = penalty * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     factor, failed = torch.linalg.cholesky_ex(gram + penalty)
     if (failed != 0).any():
         msg = (

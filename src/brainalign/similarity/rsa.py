@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from brainalign.arrays import check_paired
+from brainalign.arrays import check_paired, unit_of
 from brainalign.similarity.comparators import COMPARATORS, look_up
 from brainalign.similarity.dissimilarity import RDMS, Rdm
 from brainalign.similarity.whitening import check_repeats
@@ -76,11 +76,18 @@ def rsa(
         X, Y = _check_paired_repeats(X, Y)
     else:
         X, Y = check_paired(X, Y, measure="rsa", min_samples=3)
+    # Comparisons of RDMs notice no unit of theirs, but squares of very small or large numbers would be lost.
+    X, Y = (array / unit_of(array.detach().abs().amax(dim=_axes(rdm), keepdim=True)) for array in (X, Y))
     covariances = _check_covariances(noise_covariances, rdm, dissimilarity)
     A, B = (
         dissimilarity.function(array, covariance, "rsa") for array, covariance in zip((X, Y), covariances, strict=True)
     )
     return comparator.function(A, B, "rsa")
+
+
+def _axes(rdm: str) -> tuple[int, ...]:
+    """Dimensions of one representation, those of its repeats among them."""
+    return (-3, -2, -1) if rdm == "crossnobis" else (-2, -1)
 
 
 def _check_paired_repeats(X: Tensor, Y: Tensor) -> tuple[Tensor, Tensor]:
