@@ -3,12 +3,63 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from brainalign.numeric import as_numbers
+
 # Whether the numbers are complex -> what to do. Their real part alone would be another representation.
 _REMEDIES = {False: "convert it with .double()", True: "compare torch.view_as_real(...).flatten(-2), or the magnitudes"}
+
+
+def as_tensor(values: Any, *, name: str, measure: str) -> Tensor:
+    """Bring a representation of any container to a tensor of single or double precision.
+
+    Parameters
+    ----------
+    values : Tensor or array_like
+        Real numbers: a tensor, array, table or list, of any shape.
+    name, measure : str
+        Which argument it is, and of what, for the error's text.
+
+    Returns
+    -------
+    Tensor
+        The same numbers: single and double precision stay, with their graph of gradients and their device; half
+        precision becomes single, whole numbers double.
+
+    Raises
+    ------
+    ValueError
+        For logical or complex numbers, sparse, masked or ragged arrays, a tensor without values, text, and what else
+        `brainalign.numeric.as_numbers` refuses.
+
+    Examples
+    --------
+    >>> as_tensor([[1, 2], [3, 4]], name="X", measure="linear_cka").dtype
+    torch.float64
+    """
+    if not isinstance(values, Tensor) or values.is_meta or values.layout != torch.strided or values.is_quantized:
+        values = torch.from_numpy(_own_numbers(values, f"{measure}: {name}"))
+    if values.dtype in (torch.float16, torch.bfloat16):
+        return values.float()
+    is_whole = not values.dtype.is_floating_point and not values.is_complex() and values.dtype != torch.bool
+    return values.double() if is_whole else values
+
+
+def _own_numbers(values: Any, name: str) -> np.ndarray:
+    if isinstance(values, Tensor) and values.is_quantized:
+        msg = f"{name} is a quantised tensor; convert it with .dequantize()."
+        raise ValueError(msg)
+    if str(getattr(values, "dtype", "")) == "bool":
+        msg = f"{name} must hold real numbers: got logical ones. Is it a mask? Else convert it with .astype(float)."
+        raise ValueError(msg)
+    array = as_numbers(values, name=name)
+    # torch takes no reversed strides, and would share memory with the caller's array.
+    return np.array(array, order="C", dtype=array.dtype.newbyteorder("="))
 
 
 def check_paired(X: Tensor, Y: Tensor, *, measure: str, min_samples: int = 2) -> tuple[Tensor, Tensor]:
@@ -16,8 +67,8 @@ def check_paired(X: Tensor, Y: Tensor, *, measure: str, min_samples: int = 2) ->
 
     Parameters
     ----------
-    X, Y : Tensor of shape (..., n_samples, n_features_x) and (..., n_samples, n_features_y)
-        Representations of the same samples. Leading dimensions must broadcast.
+    X, Y : Tensor or array_like of shape (..., n_samples, n_features_x) and (..., n_samples, n_features_y)
+        Representations of the same samples, as `as_tensor` takes them. Leading dimensions must broadcast.
     measure : str
         Name of the measure, for the error's text.
     min_samples : int
@@ -30,13 +81,12 @@ def check_paired(X: Tensor, Y: Tensor, *, measure: str, min_samples: int = 2) ->
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
-        Whole, logical, complex or half-precision numbers, different numbers of samples, too few samples, no features,
+        What `as_tensor` refuses, different numbers of samples, too few samples, no features,
         leading dimensions that do not broadcast, values that are not finite, or a representation that does not vary
         over the samples.
     """
+    X, Y = as_tensor(X, name="X", measure=measure), as_tensor(Y, name="Y", measure=measure)
     check_representation(X, name="X", measure=measure)
     check_representation(Y, name="Y", measure=measure)
     if X.shape[-2] != Y.shape[-2]:

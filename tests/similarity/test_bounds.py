@@ -190,7 +190,7 @@ ONE = torch.ones(())
             ValueError,
             r"nbs must lie in \[0, 1\]: got nan",
         ),
-        (lambda: cka_lower_bound(0.9, participation_x=ONE, participation_y=ONE), TypeError, r"nbs must be a tensor"),
+        (lambda: cka_lower_bound("0.9", participation_x=ONE, participation_y=ONE), ValueError, r"nbs must hold .*text"),
         (
             lambda: cka_lower_bound(ONE.bool(), participation_x=ONE, participation_y=ONE),
             ValueError,

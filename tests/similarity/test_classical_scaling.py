@@ -63,8 +63,8 @@ RDM = euclidean_rdm(normal(5, 3))
 @pytest.mark.parametrize(
     ("rdm", "error", "message"),
     [
-        (RDM.tolist(), TypeError, r"classical_scaling: rdm must be a tensor .* got list"),
-        (RDM.long(), ValueError, r"classical_scaling: rdm must be a tensor .* torch\.int64"),
+        ([["a"]], ValueError, r"classical_scaling: rdm must hold real numbers: got text"),
+        (RDM > 0, ValueError, r"classical_scaling: rdm must be a tensor .* torch\.bool"),
         (RDM[:3], ValueError, r"rdm must have shape \(\.\.\., n_samples, n_samples\) .* got \(3, 5\)"),
         (RDM.triu(), ValueError, r"rdm is not symmetric"),
         (1 - RDM / RDM.max(), ValueError, r"the diagonal of rdm must be 0; .* give 1 - similarity"),

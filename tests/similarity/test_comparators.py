@@ -124,9 +124,13 @@ RDM = euclidean_rdm(PATTERN)
         (lambda: compare_rdms(RDM[:2, :2], RDM), ValueError, r"at least 3 samples: got \(2, 2\)"),
         (lambda: compare_rdms(RDM, RDM.triu()), ValueError, r"B is not symmetric: .* by up to 29"),
         (lambda: compare_rdms(RDM, RDM / 0), ValueError, r"B holds 16 values that are not finite"),
-        (lambda: compare_rdms(RDM, RDM.long()), ValueError, r"B must be a tensor of real floating-point numbers"),
+        (lambda: compare_rdms(RDM, RDM > 0), ValueError, r"B must be a tensor of real floating-point numbers"),
         (lambda: compare_rdms(0 * RDM, RDM, compare="cosine"), ValueError, r"all dissimilarities of X are zero"),
-        (lambda: compare_rdms(RDM.tolist(), RDM), TypeError, r"compare_rdms: A must be a tensor .* got list"),
+        (
+            lambda: compare_rdms(RDM.tolist()[:-1] + [[1.0]], RDM),
+            ValueError,
+            r"compare_rdms: A must have rows of one length",
+        ),
     ],
 )
 def test_bad_input_is_refused_with_its_numbers(call, error, message):

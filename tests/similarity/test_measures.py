@@ -3,8 +3,11 @@
 import dataclasses
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from torch.testing import assert_close
 
 import brainalign.similarity
@@ -189,12 +192,62 @@ BAD = {
         ValueError,
         r"must broadcast: got \(2,\) and \(3,\)",
     ),
-    "whole numbers": (lambda X, Y: (X.long(), Y), ValueError, r"got a tensor of torch\.int64; .*\.double\(\)"),
     "logical values": (lambda X, Y: (X, Y > 0), ValueError, r"got a tensor of torch\.bool; .*\.double\(\)"),
     "complex numbers": (lambda X, Y: (X, Y.to(torch.complex128)), ValueError, r"torch\.complex128; .*view_as_real"),
-    "half precision": (lambda X, Y: (X.half(), Y), ValueError, r"got a tensor of torch\.float16; .*\.double\(\)"),
-    "no tensor": (lambda X, Y: (X.numpy(), Y), TypeError, r"got ndarray; .*torch\.as_tensor\(\)"),
+    "sparse": (lambda X, Y: (csr_matrix(X), Y), ValueError, r"X is a sparse matrix|source is a sparse"),
+    "sparse tensor": (lambda X, Y: (X, Y.to_sparse()), ValueError, r"sparse tensor"),
+    "no values": (lambda X, Y: (X.to("meta"), Y), ValueError, r"meta device"),
+    "quantised": (lambda X, Y: (torch.quantize_per_tensor(X.float(), 0.1, 0, torch.qint8), Y), ValueError, "quantised"),
+    "ragged": (lambda X, Y: ([*X.tolist()[:-1], [1.0]], Y), ValueError, r"unlike lengths"),
+    "masked": (lambda X, Y: (np.ma.masked_greater(X.numpy(), 1), Y), ValueError, r"masked values"),
+    "fill values": (lambda X, Y: (X, np.where(Y > 2, 9.969209968386869e36, Y)), ValueError, r"fill values"),
+    "complex array": (lambda X, Y: (X, Y.numpy() * 1j), ValueError, r"complex"),
+    "logical array": (lambda X, Y: (X.numpy() > 0, Y), ValueError, r"logical"),
+    "text": (lambda X, Y: (X.numpy().astype(str), Y), ValueError, r"text"),
+    "a table with names": (
+        lambda X, Y: (pd.DataFrame(X.numpy()).assign(image="a.png"), Y),
+        ValueError,
+        r"'a.png' among them",
+    ),
+    "a gap in a table": (lambda X, Y: (pd.DataFrame(X.numpy()).shift(), Y), ValueError, r"6 values .* not finite"),
+    "nothing": (lambda X, Y: (None, Y), ValueError, r"None"),
+    "a number": (lambda X, Y: (1.0, Y), ValueError, r"n_samples, n_features"),
+    "a name": (lambda X, Y: ("features.npy", Y), ValueError, r"text"),
+    "a list of strings": (lambda X, Y: ([["a"]], Y), ValueError, r"text"),
 }
+
+TAKEN = {
+    "array": lambda X: X.numpy(),
+    "array of single precision": lambda X: X.numpy().astype(np.float32),
+    "array in columns": lambda X: np.asfortranarray(X.numpy()),
+    "reversed array": lambda X: X.numpy()[::-1, ::-1][::-1, ::-1],
+    "read-only array": lambda X: np.broadcast_to(X.numpy(), X.shape),
+    "big-endian array": lambda X: X.numpy().astype(">f8"),
+    "whole numbers": lambda X: X.numpy().astype(np.int16),
+    "small whole numbers": lambda X: X.numpy().astype(np.int8),
+    "tensor of whole numbers": lambda X: X.long(),
+    "table": lambda X: pd.DataFrame(X.numpy(), columns=[f"unit {i}" for i in range(X.shape[-1])]),
+    "table of nullable numbers": lambda X: pd.DataFrame(X.numpy()).convert_dtypes(),
+    "list": lambda X: X.tolist(),
+    "list of whole numbers": lambda X: X.long().tolist(),
+    "tuple of arrays": lambda X: tuple(X.numpy()),
+    "half precision": lambda X: X.half(),
+    "brain float": lambda X: X.bfloat16(),
+    "array of half precision": lambda X: X.numpy().astype(np.float16),
+    "unmasked array": lambda X: np.ma.array(X.numpy()),
+    "tensor that is no leaf": lambda X: X.clone().requires_grad_() * 1,
+}
+
+
+@every_measure
+@pytest.mark.parametrize("container", TAKEN)
+def test_the_container_of_the_numbers_does_not_matter(measure, container):
+    """Of whole numbers, which every type holds exactly."""
+    X, Y = ((20 * Z).round().clamp(-120, 120) for Z in related(N_SAMPLES, *WIDTHS))
+    expected = measure(X, Y)
+    found = measure(TAKEN[container](X), TAKEN[container](Y))
+    assert found.dtype in (torch.float32, torch.float64)
+    assert_close(found.detach().double(), expected, rtol=1e-5, atol=1e-5)
 
 
 @every_measure

@@ -136,8 +136,8 @@ def test_mixed_types_become_the_finer_one():
             r"pairwise\(linear_cka\): representation 1 holds 60 values .* not",
         ),
         (lambda X, Y: [X, Y * 0], ValueError, r"representation 1 does not vary"),
-        (lambda X, Y: [X, Y.long()], ValueError, r"representation 1 must be a tensor .* got a tensor of torch\.int64"),
-        (lambda X, Y: [X, [[1.0]]], TypeError, r"representation 1 must be a tensor .* got list"),
+        (lambda X, Y: [X, Y > 0], ValueError, r"representation 1 must be a tensor .* got a tensor of torch\.bool"),
+        (lambda X, Y: [X, [["a"]]], ValueError, r"representation 1 must hold real numbers: got text"),
     ],
 )
 def test_bad_input_is_refused_with_its_place(spoil, error, message):

@@ -46,7 +46,7 @@ def test_the_smallest_p_value_is_1_of_n_plus_1():
 def test_null_values_equal_to_the_measured_one_count():
     """With two samples that can be told apart only by order, every shuffle gives the same value."""
     X = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
-    result = permutation_test(linear_cka, X, 0.1 * X + 0.3, n_permutations=9, generator=generator())
+    result = permutation_test("procrustes_distance", X, 0.1 * X + 0.3, n_permutations=9, generator=generator())
     assert_allclose(result.p_value, 1)
 
 

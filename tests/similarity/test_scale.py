@@ -135,7 +135,14 @@ def test_round_off_does_not_lift_pairs_out_of_their_bounds(name, dtype):
 
 @pytest.mark.parametrize(
     "name",
-    ["linear_cka", "rbf_cka", "normalized_bures_similarity", "angular_procrustes_distance", "shape_distance"],
+    [
+        "linear_cka",
+        "rbf_cka",
+        "normalized_bures_similarity",
+        "angular_procrustes_distance",
+        "shape_distance",
+        "effective_shared_dimensionality",
+    ],
 )
 def test_two_samples_are_alike_in_any_representation_and_are_refused(name):
     measure = next(measure for measure in MEASURES if measure.name == name)

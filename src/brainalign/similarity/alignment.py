@@ -35,7 +35,7 @@ def angular_procrustes_distance(X: Tensor, Y: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         What `brainalign.arrays.check_paired` refuses.
 
     Notes
@@ -79,7 +79,7 @@ def normalized_bures_similarity(X: Tensor, Y: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         What `brainalign.arrays.check_paired` refuses.
 
     Notes
@@ -122,7 +122,7 @@ def procrustes_distance(X: Tensor, Y: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         What `brainalign.arrays.check_paired` refuses.
 
     Notes
@@ -171,7 +171,7 @@ def shape_distance(X: Tensor, Y: Tensor, *, alpha: float = 0.5) -> Tensor:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         What `brainalign.arrays.check_paired` refuses, alpha outside [0, 1], or alpha = 0 with as many features as
         centered samples have dimensions (p >= n - 1): whitened, such data are all the same.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from brainalign.arrays import check_floating
+from brainalign.arrays import as_tensor, check_floating
 
 __all__ = ["bures_interval", "cka_lower_bound", "kept_components_similarity"]
 
@@ -35,8 +35,6 @@ def bures_interval(
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         For whole, complex or half-precision numbers, or values out of their range.
 
@@ -80,8 +78,6 @@ def cka_lower_bound(nbs: Tensor, *, participation_x: Tensor, participation_y: Te
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         For whole, complex or half-precision numbers, or values out of their range.
 
@@ -126,8 +122,6 @@ def kept_components_similarity(variances: Tensor, *, n_kept: int) -> tuple[Tenso
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         If the variances are no real floating-point numbers, negative, all zero or not ordered, or n_kept does not fit.
 
@@ -151,6 +145,7 @@ def kept_components_similarity(variances: Tensor, *, n_kept: int) -> tuple[Tenso
 
 
 def _check(values: Tensor, name: str, function: str, lowest: float, highest: float = float("inf")) -> Tensor:
+    values = as_tensor(values, name=name, measure=function)
     check_floating(values, name=name, measure=function)
     rounding = 1e3 * torch.finfo(values.dtype).eps
     inside = (values >= lowest - rounding) & (values <= highest + rounding) & torch.isfinite(values)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from brainalign.arrays import as_tensor
 from brainalign.similarity.comparators import check_rdm
 
 __all__ = ["classical_scaling"]
@@ -32,8 +33,6 @@ def classical_scaling(rdm: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         If the matrix is not square, symmetric and finite, has a diagonal other than 0, or holds no squared distances
         (Euclidean distances that were not squared are the squares of others, and pass).
@@ -54,6 +53,7 @@ def classical_scaling(rdm: Tensor) -> Tensor:
     >>> classical_scaling(squared)[:, 0].abs().round(decimals=3)
     tensor([1., 0., 1.])
     """
+    rdm = as_tensor(rdm, name="rdm", measure="classical_scaling")
     check_rdm(rdm, name="rdm", measure="classical_scaling")
     values = rdm.detach().double()
     precision = torch.finfo(rdm.dtype).eps ** 0.5

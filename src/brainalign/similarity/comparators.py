@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from brainalign.arrays import check_floating, unit_of
+from brainalign.arrays import as_tensor, check_floating, unit_of
 from brainalign.similarity.ranks import centered_ranks, count_inversions, count_ties, tied_ranks
 
 __all__ = [
@@ -72,8 +72,6 @@ def compare_rdms(A: Tensor, B: Tensor, *, compare: str = "pearson") -> Tensor:
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         For an unknown comparator, matrices that are not square, symmetric, finite and of real floating-point numbers,
         fewer than 3 samples, or an RDM whose entries are all equal (or all zero, for the cosines).
@@ -95,6 +93,7 @@ def compare_rdms(A: Tensor, B: Tensor, *, compare: str = "pearson") -> Tensor:
     tensor(1.)
     """
     comparator = look_up(COMPARATORS, compare, "compare")
+    A, B = (as_tensor(rdm, name=name, measure="compare_rdms") for rdm, name in ((A, "A"), (B, "B")))
     check_rdm(A, name="A", measure="compare_rdms")
     check_rdm(B, name="B", measure="compare_rdms")
     if A.shape[-1] != B.shape[-1]:

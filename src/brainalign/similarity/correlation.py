@@ -36,7 +36,7 @@ def mean_canonical_correlation(X: Tensor, Y: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         What `brainalign.arrays.check_paired` refuses, or n_samples - 1 features or more, when it is 1 for any data.
 
     Warns
@@ -89,7 +89,7 @@ def svcca(X: Tensor, Y: Tensor, *, variance: float = 0.99) -> Tensor:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         What `brainalign.arrays.check_paired` refuses, a share outside (0, 1], or n_samples - 1 components or more.
 
     Warns
@@ -142,7 +142,7 @@ def pwcca(*, source: Tensor, target: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         What `brainalign.arrays.check_paired` refuses, or n_samples - 1 features or more, when it is 1 for any data.
 
     Warns

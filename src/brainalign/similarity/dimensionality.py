@@ -27,8 +27,6 @@ def participation_ratio(X: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         For bad types, shapes and values.
 
@@ -71,8 +69,6 @@ def effective_shared_dimensionality(X: Tensor, Y: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         For bad types, shapes and values.
 
@@ -93,7 +89,7 @@ def effective_shared_dimensionality(X: Tensor, Y: Tensor) -> Tensor:
     >>> effective_shared_dimensionality(X, X[:, :1])
     tensor(1.)
     """
-    X, Y = check_paired(X, Y, measure="effective_shared_dimensionality")
+    X, Y = check_paired(X, Y, measure="effective_shared_dimensionality", min_samples=3)
     X, Y = center_to_unit_scale(X), center_to_unit_scale(Y)
     n_samples, width, other = X.shape[-2], X.shape[-1], Y.shape[-1]
     if n_samples * (width + other) < 2 * width * other:

@@ -65,8 +65,6 @@ def correlation_rdm(X: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         If the pattern of a sample is constant, so that it has no correlation, or for bad types, shapes and values.
 
@@ -99,8 +97,6 @@ def cosine_rdm(X: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         If the pattern of a sample is all zeros, so that it has no direction, or for bad types, shapes and values.
 
@@ -128,8 +124,6 @@ def euclidean_rdm(X: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         For bad types, shapes and values.
 
@@ -165,8 +159,6 @@ def mahalanobis_rdm(X: Tensor, *, noise_covariance: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         If the covariance has another shape or is not positive definite, or for bad types, shapes and values.
 
@@ -205,8 +197,6 @@ def crossnobis_rdm(repeats: Tensor, *, noise_covariance: Tensor | None = None) -
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         With a single repeat, with a covariance of another shape or one that is not positive definite, or for bad
         types, shapes and values.
@@ -223,7 +213,7 @@ def crossnobis_rdm(repeats: Tensor, *, noise_covariance: Tensor | None = None) -
     >>> crossnobis_rdm(noiseless)[0, 1]
     tensor(25.)
     """
-    check_repeats(repeats, "crossnobis_rdm")
+    repeats = check_repeats(repeats, "crossnobis_rdm")
     return _crossnobis_rdm(repeats, noise_covariance, "crossnobis_rdm")
 
 

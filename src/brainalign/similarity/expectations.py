@@ -83,8 +83,6 @@ def expected_shuffled_cka(X: Tensor, Y: Tensor, *, n_shuffled: int | None = None
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         If n_shuffled does not fit, or for bad types, shapes and values.
 

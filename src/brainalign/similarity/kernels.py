@@ -33,7 +33,7 @@ def linear_cka(X: Tensor, Y: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         What `brainalign.arrays.check_paired` refuses, and fewer than 3 samples: two are alike in any representation.
 
     Notes
@@ -75,7 +75,7 @@ def debiased_linear_cka(X: Tensor, Y: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         What `brainalign.arrays.check_paired` refuses, fewer than 4 samples, or a representation whose U-centered Gram
         matrix is 0 (one sample differs and all others are equal, for instance).
 
@@ -128,7 +128,7 @@ def neuron_corrected_linear_cka(X: Tensor, Y: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         What `brainalign.arrays.check_paired` refuses, fewer than 4 samples or 2 neurons, or neurons so few or so
         unlike each other that the estimate of a population's own norm is not above 0.
 
@@ -193,7 +193,7 @@ def rbf_cka(X: Tensor, Y: Tensor, *, bandwidth: float = 1.0) -> Tensor:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         What `brainalign.arrays.check_paired` refuses, fewer than 3 samples, a bandwidth that is not above 0, or half of
         the pairs of samples being equal, so that the median distance is 0.
 

@@ -86,7 +86,7 @@ class Measure:
     folds: str = ""
 
     def __call__(self, X: Tensor, Y: Tensor, **options: Any) -> Tensor:
-        """Compare `X` (the source, where there is a direction) with `Y`."""
+        """Compare `X` (the source, where there is a direction) with `Y`: tensors, arrays, tables or lists."""
         first, second = self.arguments
         return self.function(**{first: X, second: Y}, **options)
 

@@ -43,8 +43,6 @@ def mutual_knn(X: Tensor, Y: Tensor, *, k: int = 10, closeness: str = "cosine") 
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         If k does not fit, closeness is unknown, a sample is zero in all features (cosine only), or for bad types,
         shapes and values.
@@ -151,8 +149,6 @@ def soft_matching(X: Tensor, Y: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         If a feature is constant, or for bad types, shapes and values.
 
@@ -199,8 +195,6 @@ def soft_matching_distance(X: Tensor, Y: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         For bad types, shapes and values.
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from brainalign.arrays import (
+    as_tensor,
     center_columns,
     center_to_unit_scale,
     check_representation,
@@ -60,7 +61,7 @@ def pairwise(representations: Tensor | Sequence[Tensor], measure: str | Measure,
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         What the measure refuses, or no representations; the text names the place in the sequence.
 
     Notes
@@ -99,6 +100,7 @@ def _check(representations: Tensor | Sequence[Tensor], measure: Measure) -> list
         msg = f"pairwise({measure.name}): there are no representations; give at least one."
         raise ValueError(msg)
     name = f"pairwise({measure.name})"
+    representations = [as_tensor(X, name=f"representation {i}", measure=name) for i, X in enumerate(representations)]
     for index, X in enumerate(representations):
         check_representation(X, name=f"representation {index}", measure=name)
         if X.ndim != 2:

@@ -103,7 +103,7 @@ def permutation_test(
     measure = as_measure(measure)
     alternative = _resolve_alternative(measure, alternative)
     check_generator(generator, "permutation_test")
-    check_paired(X, Y, measure="permutation_test")
+    X, Y = check_paired(X, Y, measure="permutation_test")
     n_samples = X.shape[-2]
     if n_permutations < 1 or batch_size < 1:
         msg = (

@@ -43,8 +43,6 @@ def linear_predictivity(*, source: Tensor, target: Tensor) -> Tensor:
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         If the source has n_samples - 1 features or more, so that it explains any target; or for bad types, shapes and
         values.
@@ -95,8 +93,6 @@ def linear_predictivity_cv(*, source: Tensor, target: Tensor, folds: int = 5) ->
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         If the source has too many features for the training samples of a fold, the target does not vary in a fold, the
         number of folds does not fit, or for bad types, shapes and values.
@@ -150,8 +146,6 @@ def ridge_predictivity(*, source: Tensor, target: Tensor, alpha: float = 100.0, 
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         If alpha is not above 0, the target does not vary in a fold, the number of folds does not fit, or for bad types,
         shapes and values.
@@ -209,8 +203,6 @@ def pls_predictivity(*, source: Tensor, target: Tensor, n_components: int = 2, f
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         If there are fewer components to be had, the target does not vary in a fold, the number of folds does not fit,
         or for bad types, shapes and values.

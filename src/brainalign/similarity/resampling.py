@@ -111,7 +111,7 @@ def bootstrap_interval(
     """
     measure = as_measure(measure)
     check_generator(generator, "bootstrap_interval")
-    check_paired(X, Y, measure="bootstrap_interval")
+    X, Y = check_paired(X, Y, measure="bootstrap_interval")
     n_samples = X.shape[-2]
     if n_resamples < 2 or not 0 < level < 1:
         msg = (

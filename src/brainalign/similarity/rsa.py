@@ -46,8 +46,6 @@ def rsa(
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         For an unknown name, covariances missing or not used, or data that `check_paired` or the chosen dissimilarity
         refuses.
@@ -91,8 +89,7 @@ def _axes(rdm: str) -> tuple[int, ...]:
 
 
 def _check_paired_repeats(X: Tensor, Y: Tensor) -> tuple[Tensor, Tensor]:
-    check_repeats(X, "rsa")
-    check_repeats(Y, "rsa")
+    X, Y = check_repeats(X, "rsa"), check_repeats(Y, "rsa")
     first, _ = check_paired(X[..., 0, :, :], Y[..., 0, :, :], measure="rsa", min_samples=3)
     return X.to(first.dtype), Y.to(first.dtype)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from brainalign.arrays import check_floating, check_paired
+from brainalign.arrays import as_tensor, check_floating, check_paired
 
 __all__ = [
     "noise_covariance",
@@ -33,8 +33,6 @@ def noise_covariance(repeats: Tensor, *, shrinkage: float = 0.0) -> Tensor:
 
     Raises
     ------
-    TypeError
-        For what is not a tensor.
     ValueError
         With a single repeat, a shrinkage outside [0, 1], or bad types, shapes and values.
 
@@ -43,7 +41,7 @@ def noise_covariance(repeats: Tensor, *, shrinkage: float = 0.0) -> Tensor:
     >>> noise_covariance(torch.tensor([[[0.0], [5.0]], [[2.0], [5.0]]]))
     tensor([[1.]])
     """
-    check_repeats(repeats, "noise_covariance")
+    repeats = check_repeats(repeats, "noise_covariance")
     if not 0 <= shrinkage <= 1:
         msg = f"noise_covariance: shrinkage must lie in [0, 1]: got {shrinkage}."
         raise ValueError(msg)
@@ -56,6 +54,7 @@ def noise_covariance(repeats: Tensor, *, shrinkage: float = 0.0) -> Tensor:
 
 def whiten(X: Tensor, covariance: Tensor, measure: str, *, extra: int = 0) -> Tensor:
     """Patterns whose Euclidean distances are the Mahalanobis distances of X; `extra` dimensions precede the samples."""
+    covariance = as_tensor(covariance, name="noise_covariance", measure=measure)
     check_floating(covariance, name="noise_covariance", measure=measure)
     n_features = X.shape[-1]
     if tuple(covariance.shape[-2:]) != (n_features, n_features):
@@ -87,12 +86,13 @@ def whiten(X: Tensor, covariance: Tensor, measure: str, *, extra: int = 0) -> Te
     return torch.linalg.solve_triangular(factor, X.mT, upper=False).mT
 
 
-def check_repeats(repeats: Tensor, measure: str) -> None:
-    """Refuse what is not at least 2 repeats of a representation, or is no representation."""
-    check_paired(repeats, repeats, measure=measure)
+def check_repeats(repeats: Tensor, measure: str) -> Tensor:
+    """The repeats as a tensor; what is not at least 2 repeats of a representation is refused."""
+    repeats, _ = check_paired(repeats, repeats, measure=measure)
     if repeats.ndim < 3 or repeats.shape[-3] < 2:
         msg = (
             f"{measure} needs shape (..., n_repeats, n_samples, n_features) with at least 2 repeats: got "
             f"{tuple(repeats.shape)}. Give the repeats before they are averaged."
         )
         raise ValueError(msg)
+    return repeats

@@ -222,7 +222,7 @@ def measure_all(representation: Tensor, target: Tensor) -> pd.Series:
     >>> round(float(measure_all(X, X)["linear_cka"]), 6)
     1.0
     """
-    check_paired(representation, target, measure="measure_all")
+    representation, target = check_paired(representation, target, measure="measure_all")
     return _each(lambda measure: (1 if measure.kind == "score" else -1) * measure(representation, target))
 
 
@@ -251,7 +251,7 @@ def null_spreads(representation: Tensor, target: Tensor, *, n_shuffles: int, gen
     if n_shuffles < 2:
         msg = f"n_shuffles = {n_shuffles} have no spread; give at least 2."
         raise ValueError(msg)
-    check_paired(representation, target, measure="null_spreads")
+    representation, target = check_paired(representation, target, measure="null_spreads")
     return _each(
         lambda measure: permutation_test(
             measure,
