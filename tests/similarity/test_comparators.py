@@ -127,7 +127,7 @@ RDM = euclidean_rdm(PATTERN)
         (lambda: compare_rdms(RDM, RDM > 0), ValueError, r"B must be a tensor of real floating-point numbers"),
         (lambda: compare_rdms(0 * RDM, RDM, compare="cosine"), ValueError, r"all dissimilarities of X are zero"),
         (
-            lambda: compare_rdms(RDM.tolist()[:-1] + [[1.0]], RDM),
+            lambda: compare_rdms([*RDM.tolist()[:-1], [1.0]], RDM),
             ValueError,
             r"compare_rdms: A must have rows of one length",
         ),
