@@ -219,7 +219,7 @@ def test_shares_that_cannot_be_are_refused():
 
 def test_a_planted_gap_between_categories_is_found():
     table = simulate_scores(n_models=300, generator=np.random.default_rng(0)).table
-    found = category_gap(table, "behavior", "neural", n_permutations=99, rng=np.random.default_rng(1))
+    found = category_gap(table, "behavior", "neural", n_permutations=99, generator=np.random.default_rng(1))
     assert found.observed > 2 * np.abs(found.null).max()
     assert found.p_value == 0.01
     assert found.explained.to_dict() == pytest.approx(
@@ -246,7 +246,7 @@ def test_a_hierarchy_alone_makes_no_gap_between_categories():
         table = lone_metric_beside_a_nest(rng)
         shares = explained_by_category(table)["explained"]
         nested.append(shares["behavior"] - shares["neural"])
-        p_values.append(category_gap(table, "behavior", "neural", n_permutations=39, rng=rng).p_value)
+        p_values.append(category_gap(table, "behavior", "neural", n_permutations=39, generator=rng).p_value)
     assert np.mean(nested) > 0.4
     assert np.mean(np.array(p_values) <= 0.05) <= 0.15
     assert 0.3 < np.mean(p_values) < 0.7
@@ -255,7 +255,7 @@ def test_a_hierarchy_alone_makes_no_gap_between_categories():
 def test_a_gap_needs_categories_that_are_there():
     table = simulate_scores(generator=np.random.default_rng(0)).table
     with pytest.raises(ValueError, match="no category 'memory'"):
-        category_gap(table, "memory", "neural", n_permutations=9, rng=np.random.default_rng(0))
+        category_gap(table, "memory", "neural", n_permutations=9, generator=np.random.default_rng(0))
 
 
 # ---- planted structure is found

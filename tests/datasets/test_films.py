@@ -11,7 +11,7 @@ from brainalign.datasets.scenes import EMPTY, caption_tokens
 
 @pytest.fixture(scope="module")
 def film():
-    return draw_film(400, rng=np.random.default_rng(0), mean_length=4.0)
+    return draw_film(400, generator=np.random.default_rng(0), mean_length=4.0)
 
 
 def test_a_scene_keeps_its_caption_and_digits_but_is_drawn_anew(film):
@@ -29,7 +29,7 @@ def test_scenes_come_in_order_and_stay_as_long_as_asked(film):
 
 
 def test_a_mean_length_of_one_shows_every_scene_once():
-    film = draw_film(20, rng=np.random.default_rng(0), mean_length=1.0)
+    film = draw_film(20, generator=np.random.default_rng(0), mean_length=1.0)
     np.testing.assert_array_equal(film.scene, np.arange(20))
 
 
@@ -52,4 +52,4 @@ def test_variables_say_what_is_there(film):
 @pytest.mark.parametrize(("n", "length"), [(0, 3.0), (5, 0.5)])
 def test_impossible_lengths_are_refused(n, length):
     with pytest.raises(ValueError, match=rf"n_volumes = {n} and mean_length = {length:g} must both be 1 or more"):
-        draw_film(n, rng=np.random.default_rng(0), mean_length=length)
+        draw_film(n, generator=np.random.default_rng(0), mean_length=length)

@@ -42,7 +42,7 @@ HOLDS = {
 
 
 def scenes_of(seed=0, n=200, **asked):
-    return draw_scenes(n, rng=np.random.default_rng(seed), **asked)
+    return draw_scenes(n, generator=np.random.default_rng(seed), **asked)
 
 
 @cache
@@ -153,16 +153,16 @@ def test_pictures_show_the_digits_where_the_cells_say():
 
 
 def test_an_empty_picture_is_noise_and_two_renderings_differ():
-    empty = render(np.full((50, 9), -1), rng=np.random.default_rng(0))
+    empty = render(np.full((50, 9), -1), generator=np.random.default_rng(0))
     assert_allclose([empty.mean(), empty.std()], [0, 0.08], atol=0.002)
     scenes = scenes_of(6, n=5)
-    again = render(scenes.instances, rng=np.random.default_rng(7))
+    again = render(scenes.instances, generator=np.random.default_rng(7))
     assert np.abs(again - scenes.images).max() > 0.2
 
 
 def test_permuted_cells_keep_the_digits():
     scenes = scenes_of(7, n=50)
-    moved = permute_cells(scenes.instances, rng=np.random.default_rng(0))
+    moved = permute_cells(scenes.instances, generator=np.random.default_rng(0))
     assert_array_equal(np.sort(moved, axis=1), np.sort(scenes.instances, axis=1))
     assert (moved != scenes.instances).any(1).mean() > 0.9
 
@@ -176,13 +176,13 @@ def test_the_same_generator_gives_the_same_scenes():
 
 def test_the_converse_follows_from_the_caption():
     scenes = scenes_of(10)
-    sentences = detokenize(sentences_with_converse(scenes.words, rng=np.random.default_rng(0), share=1.0))
+    sentences = detokenize(sentences_with_converse(scenes.words, generator=np.random.default_rng(0), share=1.0))
     for sentence, cells in zip(sentences, scenes.cells, strict=True):
         clause, converse = sentence.split(" so ")
         assert is_true(clause, cells)
         assert is_true(converse, cells)
         assert_equal(clause.split()[1::3], converse.split()[1::3][::-1])
-    short = sentences_with_converse(scenes.words, rng=np.random.default_rng(0), share=0.0)
+    short = sentences_with_converse(scenes.words, generator=np.random.default_rng(0), share=0.0)
     assert_array_equal(short[:, :7], scenes.captions)
     assert_array_equal(short[:, 7:], PAD)
 

@@ -87,15 +87,15 @@ def test_power_law_has_the_wanted_participation_ratio_and_a_constant_exponent(ra
 
 def test_surrogate_has_exactly_the_spectrum_and_columns_without_mean():
     shares = power_law_spectrum(6, participation_ratio=3.0)
-    X = surrogate_with_spectrum(shares, n_samples=30, rng=np.random.default_rng(0))
+    X = surrogate_with_spectrum(shares, n_samples=30, generator=np.random.default_rng(0))
     assert_allclose(X.mean(axis=0), 0, atol=1e-12)
     assert_allclose(X.T @ X, np.diag(shares * 30 * 6), atol=1e-9)
-    other = surrogate_with_spectrum(shares, n_samples=30, rng=np.random.default_rng(1))
+    other = surrogate_with_spectrum(shares, n_samples=30, generator=np.random.default_rng(1))
     assert np.abs(X - other).max() > 0.1
 
 
 def test_tree_of_leaves_inherits_within_branches():
-    leaves, categories = ultrametric_tree(rng=np.random.default_rng(0), n_features=2000)
+    leaves, categories = ultrametric_tree(generator=np.random.default_rng(0), n_features=2000)
     assert leaves.shape == (100, 2000)
     assert set(np.unique(leaves)) == {0, 1}
     assert_array_equal(categories, np.repeat(np.arange(10), 10))
@@ -109,7 +109,7 @@ def test_tree_of_leaves_inherits_within_branches():
 
 
 def test_tree_without_changes_has_equal_leaves():
-    leaves, _ = ultrametric_tree((2, 3), n_features=5, resampled=0.0, rng=np.random.default_rng(0))
+    leaves, _ = ultrametric_tree((2, 3), n_features=5, resampled=0.0, generator=np.random.default_rng(0))
     assert_array_equal(leaves, np.repeat(leaves[:1], 6, axis=0))
 
 
@@ -124,10 +124,13 @@ def test_tree_without_changes_has_equal_leaves():
             lambda _: power_law_spectrum(5, participation_ratio=6.0),
             "have a participation ratio from 1.01 to 5: got 6.0.",
         ),
-        (lambda rng: surrogate_with_spectrum(np.ones(5), n_samples=5, rng=rng), "need more than 5 samples: got 5."),
-        (lambda rng: surrogate_with_spectrum(-np.ones(5), n_samples=9, rng=rng), "got a smallest of -1.0."),
-        (lambda rng: ultrametric_tree((2, 0), rng=rng), "got branches (2, 0), 50 features, chance 0.2."),
-        (lambda rng: ultrametric_tree(resampled=1.5, rng=rng), "chance 1.5."),
+        (
+            lambda rng: surrogate_with_spectrum(np.ones(5), n_samples=5, generator=rng),
+            "need more than 5 samples: got 5.",
+        ),
+        (lambda rng: surrogate_with_spectrum(-np.ones(5), n_samples=9, generator=rng), "got a smallest of -1.0."),
+        (lambda rng: ultrametric_tree((2, 0), generator=rng), "got branches (2, 0), 50 features, chance 0.2."),
+        (lambda rng: ultrametric_tree(resampled=1.5, generator=rng), "chance 1.5."),
     ],
 )
 def test_what_does_not_fit_is_refused(call, message):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from brainalign.encoding import (
+    effective_dimensions,
     map_overlap,
     mean_overlap,
-    participation_ratio,
     redundancy,
     spectrum_surrogate,
     variance_spectrum,
@@ -21,8 +21,8 @@ def noise(n=200, k=6, seed=0):
 
 
 def test_known_correlation_matrices():
-    assert participation_ratio(np.eye(5)) == pytest.approx(5)
-    assert participation_ratio(np.ones((5, 5))) == pytest.approx(1)
+    assert effective_dimensions(np.eye(5)) == pytest.approx(5)
+    assert effective_dimensions(np.ones((5, 5))) == pytest.approx(1)
     assert mean_overlap(np.eye(5)) == 0
     assert mean_overlap([[1, -0.5], [-0.5, 1]]) == 0.5
 
@@ -42,10 +42,10 @@ def test_units_that_share_a_source_are_redundant_and_others_are_not():
     shared = redundancy(noise() + 2 * noise(k=1, seed=1), n_draws=39, generator=generator)
     assert shared.p_overlap == shared.p_participation == 1 / 40
     assert shared.overlap > 0.7
-    assert shared.participation_ratio < 2 < shared.null_participation_ratio.min()
+    assert shared.effective_dimensions < 2 < shared.null_dimensions.min()
     apart = redundancy(noise(), n_draws=39, generator=generator)
     assert min(apart.p_overlap, apart.p_participation) > 0.05
-    assert apart.participation_ratio > 5
+    assert apart.effective_dimensions > 5
 
 
 def test_overlap_of_maps():

@@ -21,12 +21,12 @@ FLOAT32 = {"rtol": 0, "atol": 2e-6}  # float32 sums of other batch sizes, padded
 
 @pytest.fixture(scope="module")
 def scenes():
-    return draw_scenes(12, rng=np.random.default_rng(0), split="test")
+    return draw_scenes(12, generator=np.random.default_rng(0), split="test")
 
 
 def shown(model, scenes, texts=(), max_tokens=50, batch_size=5):
     rng = np.random.default_rng(0)
-    return list(batches_for(model, scenes, texts, max_tokens=max_tokens, rng=rng, batch_size=batch_size))
+    return list(batches_for(model, scenes, texts, max_tokens=max_tokens, generator=rng, batch_size=batch_size))
 
 
 def random_maps(lengths, seed=0, shape=(2, 3)):

@@ -19,7 +19,7 @@ REFERENCES = ("zoo:clip-s@random", "zoo:meter-s@random")
 
 @pytest.fixture(scope="module")
 def film():
-    return draw_film(N, rng=np.random.default_rng(0))
+    return draw_film(N, generator=np.random.default_rng(0))
 
 
 def call(model, film):

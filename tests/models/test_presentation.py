@@ -40,7 +40,7 @@ class OnlyWords(nn.Module):
 
 @pytest.fixture(scope="module")
 def scenes():
-    return draw_scenes(5, rng=np.random.default_rng(0))
+    return draw_scenes(5, generator=np.random.default_rng(0))
 
 
 def test_inputs_are_told_by_their_names():

@@ -19,7 +19,7 @@ from tests.models.taps.families import family_model, inputs
 
 @pytest.fixture(scope="module")
 def scenes():
-    return draw_scenes(6, rng=np.random.default_rng(0))
+    return draw_scenes(6, generator=np.random.default_rng(0))
 
 
 # By hand: layers x heads x 64 channels (two attentions a fusion layer), and layers x four times the width.

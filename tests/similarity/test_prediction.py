@@ -14,7 +14,7 @@ from sklearn.model_selection import KFold
 from torch.testing import assert_close
 
 from brainalign.similarity.prediction import (
-    contiguous_folds,
+    fold_ranges,
     linear_predictivity,
     linear_predictivity_cv,
     pls_predictivity,
@@ -204,10 +204,10 @@ def test_folds_are_those_of_scikit_learn(n_samples, folds):
         with pytest.raises(
             ValueError, match=rf"{n_samples} samples can be cut into 2 to {n_samples} .* folds = {folds}"
         ):
-            contiguous_folds(n_samples, folds)
+            fold_ranges(n_samples, folds)
         return
     held_out = [list(test) for _, test in KFold(folds).split(np.zeros(n_samples))]
-    assert [list(fold) for fold in contiguous_folds(n_samples, folds)] == held_out
+    assert [list(fold) for fold in fold_ranges(n_samples, folds)] == held_out
 
 
 # ---- batches, types, gradients

@@ -295,7 +295,7 @@ def category_gap(
     how: How = "mean",
     *,
     n_permutations: int,
-    rng: np.random.Generator,
+    generator: np.random.Generator,
 ) -> CategoryGap:
     """Whether one category explains more of the aggregate than another, by more than any two groups of metrics would.
 
@@ -310,7 +310,7 @@ def category_gap(
         As in `category_scores`.
     n_permutations : int
         How often the metrics are dealt.
-    rng : numpy.random.Generator
+    generator : numpy.random.Generator
         Source of randomness.
 
     Returns
@@ -335,18 +335,18 @@ def category_gap(
     explained = explained_by_category(table, how)["explained"]
     null = np.empty(n_permutations)
     for index in range(n_permutations):
-        dealt = explained_by_category(shuffle_categories(table, rng), how)["explained"]
+        dealt = explained_by_category(shuffle_categories(table, generator), how)["explained"]
         null[index] = dealt[first] - dealt[second]
     return CategoryGap(explained, float(explained[first] - explained[second]), null)
 
 
-def shuffle_categories(table: ScoreTable, rng: np.random.Generator) -> ScoreTable:
+def shuffle_categories(table: ScoreTable, generator: np.random.Generator) -> ScoreTable:
     """The same scores with the metrics dealt at random to categories of the same sizes, without any deeper hierarchy.
 
     To be compared with a table without hierarchy only; `category_gap` does.
     """
     table = table.without_hierarchy()
-    dealt = rng.permutation(table.category.to_numpy())
+    dealt = generator.permutation(table.category.to_numpy())
     return ScoreTable(table.scores, table.metrics.assign(category=dealt), table.families)
 
 

@@ -41,14 +41,16 @@ class Film:
         return len(self.images)
 
 
-def draw_film(n_volumes: int, *, rng: np.random.Generator, mean_length: float = 3.0, split: Split = "test") -> Film:
+def draw_film(
+    n_volumes: int, *, generator: np.random.Generator, mean_length: float = 3.0, split: Split = "test"
+) -> Film:
     """Draw a film of captioned digit scenes.
 
     Parameters
     ----------
     n_volumes : int
         Length, 1 or more.
-    rng : Generator
+    generator : Generator
         Source of every draw.
     mean_length : float
         Mean number of volumes that a scene stays, 1 or more; lengths are geometric, so that the end of a scene can not
@@ -68,12 +70,12 @@ def draw_film(n_volumes: int, *, rng: np.random.Generator, mean_length: float = 
     if n_volumes < 1 or mean_length < 1:
         msg = f"n_volumes = {n_volumes} and mean_length = {mean_length:g} must both be 1 or more."
         raise ValueError(msg)
-    begins = rng.random(n_volumes) < 1 / mean_length
+    begins = generator.random(n_volumes) < 1 / mean_length
     begins[0] = False
     shown = np.cumsum(begins)
-    scenes = draw_scenes(int(shown[-1]) + 1, rng=rng, split=split)
+    scenes = draw_scenes(int(shown[-1]) + 1, generator=generator, split=split)
     return Film(
-        images=render(scenes.instances[shown], rng=rng),
+        images=render(scenes.instances[shown], generator=generator),
         captions=scenes.captions[shown],
         cells=scenes.cells[shown],
         words=scenes.words[shown],

@@ -148,7 +148,7 @@ def digits_present(cells: NDArray[np.int64], words: NDArray[np.int64]) -> NDArra
 
 
 def sentences_with_converse(
-    words: NDArray[np.int64], *, rng: np.random.Generator, share: float = 0.5
+    words: NDArray[np.int64], *, generator: np.random.Generator, share: float = 0.5
 ) -> NDArray[np.int64]:
     """Captions of which a share goes on with what follows: ``a A REL a B so a B INVERSE a A``.
 
@@ -158,7 +158,7 @@ def sentences_with_converse(
     ----------
     words : ndarray of shape (n, 3)
         As for `caption_tokens`.
-    rng : Generator
+    generator : Generator
         Draws which captions go on.
     share : float
         Probability of going on, 0 to 1.
@@ -174,7 +174,7 @@ def sentences_with_converse(
     so = np.full((len(words), 1), VOCABULARY.index("so"))
     long = np.concatenate([short[:, :-1], so, converse[:, 1:]], axis=1)
     padded = np.pad(short, ((0, 0), (0, long.shape[1] - short.shape[1])), constant_values=PAD)
-    return np.where(rng.random((len(words), 1)) < share, long, padded)
+    return np.where(generator.random((len(words), 1)) < share, long, padded)
 
 
 def tokenize(sentences: list[str]) -> NDArray[np.int64]:
@@ -224,7 +224,7 @@ def detokenize(tokens: NDArray[np.int64]) -> list[str]:
 def draw_scenes(
     n: int,
     *,
-    rng: np.random.Generator,
+    generator: np.random.Generator,
     digits: tuple[int, int] = (2, 4),
     split: Split = "train",
     pairs: Pairs = "all",
@@ -238,7 +238,7 @@ def draw_scenes(
     ----------
     n : int
         Number of scenes.
-    rng : Generator
+    generator : Generator
         Source of every draw.
     digits : tuple of int
         Fewest and most digits in a scene, 1 to 9; a scene of one has no caption.
@@ -257,26 +257,26 @@ def draw_scenes(
         For numbers of scenes or digits that cannot be drawn, or an unknown split or choice of pairs.
     """
     _check_request(n, digits, split, pairs)
-    relation = rng.integers(len(RELATIONS), size=n)
-    mentioned = _cell_pairs()[relation, rng.integers(_cell_pairs().shape[1], size=n)]
-    kinds = _draw_kinds(n, pairs, rng)
-    order = _cells_mentioned_first(mentioned, rng)
-    count = rng.integers(digits[0], digits[1] + 1, size=(n, 1))
+    relation = generator.integers(len(RELATIONS), size=n)
+    mentioned = _cell_pairs()[relation, generator.integers(_cell_pairs().shape[1], size=n)]
+    kinds = _draw_kinds(n, pairs, generator)
+    order = _cells_mentioned_first(mentioned, generator)
+    count = generator.integers(digits[0], digits[1] + 1, size=(n, 1))
     by_rank = np.where(np.arange(GRID**2) < count, kinds, EMPTY)
     cells = np.empty_like(order)
     np.put_along_axis(cells, order, by_rank, axis=1)
-    instances = _draw_instances(cells, split, rng)
-    return Scenes(render(instances, rng=rng), cells, instances, mentioned, relation)
+    instances = _draw_instances(cells, split, generator)
+    return Scenes(render(instances, generator=generator), cells, instances, mentioned, relation)
 
 
-def render(instances: NDArray[np.int64], *, rng: np.random.Generator) -> NDArray[np.float32]:
+def render(instances: NDArray[np.int64], *, generator: np.random.Generator) -> NDArray[np.float32]:
     """Pictures of scenes: each digit with a contrast of its own, all shifted by up to one pixel, with noise.
 
     Parameters
     ----------
     instances : ndarray of shape (n, 9)
         Handwritten digit in each cell; -1 for none.
-    rng : Generator
+    generator : Generator
         Draws contrast, shift and noise, so that two calls give two views of the same scenes.
 
     Returns
@@ -285,27 +285,27 @@ def render(instances: NDArray[np.int64], *, rng: np.random.Generator) -> NDArray
     """
     n = len(instances)
     ink = np.where((instances >= 0)[:, :, None, None], _ink()[instances], 0)
-    ink *= rng.uniform(*_CONTRAST, size=(n, GRID**2, 1, 1)).astype(np.float32)
+    ink *= generator.uniform(*_CONTRAST, size=(n, GRID**2, 1, 1)).astype(np.float32)
     pictures = ink.reshape(n, GRID, GRID, CELL, CELL).transpose(0, 1, 3, 2, 4).reshape(n, SIDE, SIDE)
-    down, right = rng.integers(-1, 2, size=(2, n, 1))
+    down, right = generator.integers(-1, 2, size=(2, n, 1))
     rows, columns = (np.arange(SIDE) - down) % SIDE, (np.arange(SIDE) - right) % SIDE
     shifted = pictures[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
-    return shifted + np.float32(_NOISE) * rng.standard_normal(shifted.shape, dtype=np.float32)
+    return shifted + np.float32(_NOISE) * generator.standard_normal(shifted.shape, dtype=np.float32)
 
 
-def permute_cells(instances: NDArray[np.int64], *, rng: np.random.Generator) -> NDArray[np.int64]:
+def permute_cells(instances: NDArray[np.int64], *, generator: np.random.Generator) -> NDArray[np.int64]:
     """The same digits in other cells: what stays is which digits there are, what goes is where.
 
     Parameters
     ----------
     instances : ndarray of shape (n, 9)
-    rng : Generator
+    generator : Generator
 
     Returns
     -------
     ndarray of shape (n, 9)
     """
-    return rng.permuted(instances, axis=1)
+    return generator.permuted(instances, axis=1)
 
 
 def _check_request(n: int, digits: tuple[int, int], split: str, pairs: str) -> None:
@@ -350,26 +350,26 @@ def _mentionable(pairs: Pairs) -> NDArray[np.int64]:
     return every[{"all": np.full(len(every), True), "trained": ~held_out, "held-out": held_out}[pairs]]
 
 
-def _draw_kinds(n: int, pairs: Pairs, rng: np.random.Generator) -> NDArray[np.int64]:
+def _draw_kinds(n: int, pairs: Pairs, generator: np.random.Generator) -> NDArray[np.int64]:
     """Nine different digits a scene, the two mentioned ones first."""
-    mentioned = _mentionable(pairs)[rng.integers(len(_mentionable(pairs)), size=n)]
-    shuffled = rng.permuted(np.tile(np.arange(10), (n, 1)), axis=1)
+    mentioned = _mentionable(pairs)[generator.integers(len(_mentionable(pairs)), size=n)]
+    shuffled = generator.permuted(np.tile(np.arange(10), (n, 1)), axis=1)
     is_other = (shuffled[:, :, None] != mentioned[:, None, :]).all(2)
     others = shuffled[is_other].reshape(n, 8)
     return np.concatenate([mentioned, others[:, : GRID**2 - 2]], axis=1)
 
 
-def _cells_mentioned_first(mentioned: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+def _cells_mentioned_first(mentioned: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
     n = len(mentioned)
-    shuffled = rng.permuted(np.tile(np.arange(GRID**2), (n, 1)), axis=1)
+    shuffled = generator.permuted(np.tile(np.arange(GRID**2), (n, 1)), axis=1)
     is_other = (shuffled[:, :, None] != mentioned[:, None, :]).all(2)
     return np.concatenate([mentioned, shuffled[is_other].reshape(n, GRID**2 - 2)], axis=1)
 
 
-def _draw_instances(cells: NDArray[np.int64], split: Split, rng: np.random.Generator) -> NDArray[np.int64]:
+def _draw_instances(cells: NDArray[np.int64], split: Split, generator: np.random.Generator) -> NDArray[np.int64]:
     pools = _instance_pools(split)
     sizes = np.array([len(pool) for pool in pools] + [1])
-    chosen = (rng.random(cells.shape) * sizes[cells]).astype(np.int64)
+    chosen = (generator.random(cells.shape) * sizes[cells]).astype(np.int64)
     table = np.full((EMPTY + 1, sizes.max()), -1)
     for kind, pool in enumerate(pools):
         table[kind, : len(pool)] = pool
@@ -384,7 +384,7 @@ def _ink() -> NDArray[np.float32]:
 @cache
 def _instance_pools(split: Split) -> tuple[NDArray[np.int64], ...]:
     """For each digit the handwritten ones of a split; the division never changes."""
-    kinds, rng = load_digit_images()[1], np.random.default_rng(_SPLIT_SEED)
-    shuffled = [rng.permutation(np.flatnonzero(kinds == kind)) for kind in range(10)]
+    kinds, generator = load_digit_images()[1], np.random.default_rng(_SPLIT_SEED)
+    shuffled = [generator.permutation(np.flatnonzero(kinds == kind)) for kind in range(10)]
     cuts = [int(_TRAIN_SHARE * len(pool)) for pool in shuffled]
     return tuple(pool[:cut] if split == "train" else pool[cut:] for pool, cut in zip(shuffled, cuts, strict=True))

@@ -159,7 +159,7 @@ def power_law_spectrum(n_features: int, *, participation_ratio: float) -> NDArra
 
 
 def surrogate_with_spectrum(
-    shares: NDArray[np.float64], *, n_samples: int, rng: np.random.Generator
+    shares: NDArray[np.float64], *, n_samples: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:
     """Random data whose principal components have exactly the given variances.
 
@@ -169,7 +169,7 @@ def surrogate_with_spectrum(
         Shares of the variance, 0 or more, from the largest on.
     n_samples : int
         More than n_features.
-    rng : numpy.random.Generator
+    generator : numpy.random.Generator
         Draws the components, orthonormal directions over the samples.
 
     Returns
@@ -195,7 +195,7 @@ def surrogate_with_spectrum(
     if (shares < 0).any() or not shares.sum() > 0:
         msg = f"shares of variance must be 0 or more and not all 0: got a smallest of {shares.min()}."
         raise ValueError(msg)
-    noise = rng.standard_normal((n_samples, n_features))
+    noise = generator.standard_normal((n_samples, n_features))
     directions, _ = np.linalg.qr(noise - noise.mean(axis=0))
     return directions * np.sqrt(shares / shares.sum() * n_samples * n_features)
 
@@ -205,7 +205,7 @@ def ultrametric_tree(
     *,
     n_features: int = 50,
     resampled: float = 0.2,
-    rng: np.random.Generator,
+    generator: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Leaves of a tree whose binary features are passed on from parent to child with random changes.
 
@@ -217,7 +217,7 @@ def ultrametric_tree(
         Binary features of a node.
     resampled : float
         Chance, in [0, 1], that a feature of a child is drawn anew instead of being inherited.
-    rng : numpy.random.Generator
+    generator : numpy.random.Generator
         Draws the features.
 
     Returns
@@ -242,10 +242,10 @@ def ultrametric_tree(
             f"got branches {tuple(branches)}, {n_features} features, chance {resampled}."
         )
         raise ValueError(msg)
-    nodes = rng.integers(0, 2, (1, n_features))
+    nodes = generator.integers(0, 2, (1, n_features))
     for n_children in branches:
         children = np.repeat(nodes, n_children, axis=0)
-        is_drawn = rng.random(children.shape) < resampled
-        nodes = np.where(is_drawn, rng.integers(0, 2, children.shape), children)
+        is_drawn = generator.random(children.shape) < resampled
+        nodes = np.where(is_drawn, generator.integers(0, 2, children.shape), children)
     n_parents = len(nodes) // branches[-1]
     return nodes.astype(float), np.repeat(np.arange(n_parents), branches[-1])

@@ -33,9 +33,9 @@ from brainalign.encoding.polarity import Polarity, neuron_weights, polarity
 from brainalign.encoding.preprocessing import clean
 from brainalign.encoding.redundancy import (
     Redundancy,
+    effective_dimensions,
     map_overlap,
     mean_overlap,
-    participation_ratio,
     redundancy,
     spectrum_surrogate,
     variance_spectrum,
@@ -80,6 +80,7 @@ __all__ = [
     "depth_quarters",
     "dice",
     "dictionary",
+    "effective_dimensions",
     "fit_banded_ridge",
     "fit_encoding",
     "fit_ridge",
@@ -99,7 +100,6 @@ __all__ = [
     "normalize_scores",
     "opposed_ends",
     "p_values",
-    "participation_ratio",
     "partition_variance",
     "polarity",
     "redundancy",

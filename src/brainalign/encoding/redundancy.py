@@ -19,18 +19,18 @@ class Redundancy:
     ----------
     overlap : float
         Mean absolute correlation of pairs, 0 to 1; higher is more redundant.
-    participation_ratio : float
+    effective_dimensions : float
         Effective number of independent time courses, 1 to their number; lower is more redundant.
-    null_overlap, null_participation_ratio : ndarray of shape (n_draws,)
+    null_overlap, null_dimensions : ndarray of shape (n_draws,)
         The same of surrogates with the same spectra.
     p_overlap, p_participation : float
         Share of surrogates with at least that overlap, and with at most that participation ratio.
     """
 
     overlap: float
-    participation_ratio: float
+    effective_dimensions: float
     null_overlap: NDArray[np.float64]
-    null_participation_ratio: NDArray[np.float64]
+    null_dimensions: NDArray[np.float64]
     p_overlap: float
     p_participation: float
 
@@ -72,9 +72,9 @@ def redundancy(activations: ArrayLike, *, n_draws: int, generator: np.random.Gen
         msg = f"{np.count_nonzero(activations.std(axis=0) == 0)} units do not vary over the samples; leave them out."
         raise ValueError(msg)
     draws = (np.corrcoef(spectrum_surrogate(activations, generator=generator).T) for _ in range(n_draws))
-    null = np.array([(mean_overlap(draw), participation_ratio(draw)) for draw in draws])
+    null = np.array([(mean_overlap(draw), effective_dimensions(draw)) for draw in draws])
     found = np.corrcoef(activations.T)
-    overlap, ratio = mean_overlap(found), participation_ratio(found)
+    overlap, ratio = mean_overlap(found), effective_dimensions(found)
     p_overlap, p_participation = share_at_least([overlap, -ratio], null * [1, -1])
     return Redundancy(overlap, ratio, null[:, 0], null[:, 1], float(p_overlap), float(p_participation))
 
@@ -86,7 +86,7 @@ def mean_overlap(correlation: ArrayLike) -> float:
     return float((matrix.sum() - np.trace(matrix)) / (n * (n - 1)))
 
 
-def participation_ratio(correlation: ArrayLike) -> float:
+def effective_dimensions(correlation: ArrayLike) -> float:
     """Effective number of dimensions of a correlation matrix.
 
     Parameters

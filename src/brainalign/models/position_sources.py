@@ -18,8 +18,8 @@ from brainalign.models.layouts import (
     most_prefix_tokens,
     picture_grids,
     plan_reading,
-    present,
     readable,
+    tensors_in_words,
 )
 from brainalign.models.opening import open_checkpoint
 from brainalign.models.positions import apply_norm, grid_of, interpolate_width, resample_grid, rescale_to_weights
@@ -217,5 +217,5 @@ def _no_positions(reading: Reading) -> str:
     )
     return (
         f"the {layout.tower} tower of '{reading.checkpoint.reference}' has no positions of its own.{sought} "
-        f"{present(reading.checkpoint.names())} positions={advice}"
+        f"{tensors_in_words(reading.checkpoint.names())} positions={advice}"
     )

@@ -38,7 +38,7 @@ def batches_for(
     texts: Sequence[str],
     *,
     max_tokens: int,
-    rng: np.random.Generator,
+    generator: np.random.Generator,
     batch_size: int = 32,
 ) -> Iterator[Stimuli]:
     """What a model is shown: the scenes, sentences about them, both, or texts in its own language.
@@ -55,7 +55,7 @@ def batches_for(
         Running text.
     max_tokens : int
         Longest text, with the tokens that mark begin and end; longer ones are cut before the end.
-    rng : Generator
+    generator : Generator
         Draws which sentences go on.
     batch_size : int
         Inputs in a batch.
@@ -76,7 +76,7 @@ def batches_for(
     elif reads.pictures is None and model.kind != "zoo":
         yield from _texts(model, texts, max_tokens, batch_size)
     elif reads.pictures is None:
-        yield from _split(None, sentences_with_converse(scenes.words, rng=rng), batch_size)
+        yield from _split(None, sentences_with_converse(scenes.words, generator=generator), batch_size)
     elif model.kind == "zoo":
         yield from _split(scenes.images, scenes.captions, batch_size)
     else:

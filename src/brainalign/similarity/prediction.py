@@ -15,7 +15,7 @@ from torch import Tensor
 from brainalign.arrays import center_columns, check_paired, sum_of_squares, to_unit_range, unit_of, widest_range
 
 __all__ = [
-    "contiguous_folds",
+    "fold_ranges",
     "linear_predictivity",
     "linear_predictivity_cv",
     "pls_predictivity",
@@ -84,7 +84,7 @@ def linear_predictivity_cv(*, source: Tensor, target: Tensor, folds: int = 5) ->
     target : Tensor of shape (..., n_samples, n_features_target)
         Representation that is predicted.
     folds : int
-        Number of contiguous folds, see `contiguous_folds`.
+        Number of contiguous folds, see `fold_ranges`.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def ridge_predictivity(*, source: Tensor, target: Tensor, alpha: float = 100.0, 
         Penalty on the squared coefficients, above 0, in squared units of the source summed over samples: it is not
         divided by their number.
     folds : int or None
-        Number of contiguous folds, see `contiguous_folds`; None fits and scores the same samples.
+        Number of contiguous folds, see `fold_ranges`; None fits and scores the same samples.
 
     Returns
     -------
@@ -194,7 +194,7 @@ def pls_predictivity(*, source: Tensor, target: Tensor, n_components: int = 2, f
     n_components : int
         Number of directions: at most the number of source features, and of training samples less one.
     folds : int or None
-        Number of contiguous folds, see `contiguous_folds`; None fits and scores the same samples.
+        Number of contiguous folds, see `fold_ranges`; None fits and scores the same samples.
 
     Returns
     -------
@@ -237,7 +237,7 @@ def pls_predictivity(*, source: Tensor, target: Tensor, n_components: int = 2, f
     return torch.stack(scores).mean(dim=0)
 
 
-def contiguous_folds(n_samples: int, folds: int) -> list[range]:
+def fold_ranges(n_samples: int, folds: int) -> list[range]:
     """Cut the samples into neighboring folds of nearly equal length, the longer ones first.
 
     Parameters
@@ -259,7 +259,7 @@ def contiguous_folds(n_samples: int, folds: int) -> list[range]:
 
     Examples
     --------
-    >>> contiguous_folds(5, 2)
+    >>> fold_ranges(5, 2)
     [range(0, 3), range(3, 5)]
     """
     if not 2 <= folds <= n_samples:
@@ -288,7 +288,7 @@ def _splits(n_samples: int, folds: int | None, measure: str) -> list[tuple[list[
 
 def _folds_of(n_samples: int, folds: int, measure: str) -> list[range]:
     try:
-        return contiguous_folds(n_samples, folds)
+        return fold_ranges(n_samples, folds)
     except ValueError as error:
         msg = f"{measure}: {error}"
         raise ValueError(msg) from None

@@ -33,7 +33,7 @@ def rng():
 
 
 def scenes_of(n=200, **asked):
-    return draw_scenes(n, rng=rng(), split="test", **asked)
+    return draw_scenes(n, generator=rng(), split="test", **asked)
 
 
 class Reader:
@@ -150,7 +150,7 @@ def test_the_probe_finds_digits_that_the_features_hold_and_none_that_they_do_not
         known.update({image.tobytes(): row for image, row in zip(drawn.images, drawn.labels, strict=True)})
 
     learn(scenes)
-    learn(draw_scenes(300, rng=rng()))
+    learn(draw_scenes(300, generator=rng()))
     found = {}
     for noisy in (False, True):
         model = SimpleNamespace(forward_features=lambda images, noisy=noisy: features(images, noisy))

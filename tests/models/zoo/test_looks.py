@@ -15,7 +15,7 @@ from brainalign.models.zoo.looks import first_word_looks, looks_at_cells
 
 @pytest.fixture(scope="module")
 def scenes():
-    return draw_scenes(40, rng=np.random.default_rng(0), split="test", digits=(2, 4))
+    return draw_scenes(40, generator=np.random.default_rng(0), split="test", digits=(2, 4))
 
 
 def test_looks_are_the_attention_of_the_first_digit_in_the_last_layer(scenes, monkeypatch):

@@ -26,7 +26,7 @@ UNUSED = {"tower-s": {"model.proj"}, "meter-s": _POOLER, "meter-plain-s": _POOLE
 
 
 def scenes_of(n=6, seed=0, **asked):
-    return draw_scenes(n, rng=np.random.default_rng(seed), **asked)
+    return draw_scenes(n, generator=np.random.default_rng(seed), **asked)
 
 
 def started(name, seed=0):

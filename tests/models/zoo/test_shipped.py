@@ -190,7 +190,7 @@ def test_the_contrast_that_the_book_teaches(cards):
 
 
 def test_pictures_have_three_equal_channels():
-    images = torch.from_numpy(draw_scenes(2, rng=np.random.default_rng(0)).images)
+    images = torch.from_numpy(draw_scenes(2, generator=np.random.default_rng(0)).images)
     pixels = as_pixels(images)
     assert_equal(tuple(pixels.shape), (2, 3, 24, 24))
     assert_close(pixels[:, 2], images)

@@ -137,7 +137,7 @@ def test_components_are_captured_as_those_of_random_data_with_the_same_spectrum(
     labels = np.eye(4)[np.repeat(range(4), 15)]
     X = principal_components(torch.from_numpy(labels @ np.diag([6.0, 4, 3, 2])) @ normal(4, 12) + normal(60, 12) / 2, 8)
     spectrum, rng = principal_variances(X).numpy(), np.random.default_rng(0)
-    null = torch.tensor(np.stack([surrogate_with_spectrum(spectrum, n_samples=60, rng=rng) for _ in range(8)]))
+    null = torch.tensor(np.stack([surrogate_with_spectrum(spectrum, n_samples=60, generator=rng) for _ in range(8)]))
     starts = normal(8, 60, 8, seed=2)
     own, other = (
         compare_climbs(reference, starts, ["angular_procrustes"]).captures.groupby("component")["score"].mean()
@@ -165,7 +165,7 @@ def test_published_values_are_met_on_a_surrogate_of_the_recording():
     """
     rng = np.random.default_rng(0)
     shares = recording_spectrum("FreemanZiemba2013")
-    references = [torch.tensor(surrogate_with_spectrum(shares, n_samples=270, rng=rng)).float() for _ in range(2)]
+    references = [torch.tensor(surrogate_with_spectrum(shares, n_samples=270, generator=rng)).float() for _ in range(2)]
     starts = torch.randn(2, 270, 205, generator=torch.Generator().manual_seed(0))
     climbs = compare_climbs(torch.stack(references), starts, ["normalized_bures_similarity"])
     means = summarize_climbs(climbs.steps, climbs.captures).groupby("quantity")["value"].mean()

@@ -15,7 +15,7 @@ RIGHT = 0.9
 
 
 def trials_of(n_practice=400, n_trials=150):
-    return draw_trials(n_practice, n_trials, rng=np.random.default_rng(0))
+    return draw_trials(n_practice, n_trials, generator=np.random.default_rng(0))
 
 
 def test_every_condition_shows_the_same_scenes_with_one_digit_at_the_place_that_is_right():
@@ -72,4 +72,4 @@ def test_errors_are_held_against_models_of_other_families_only():
 
 def test_too_few_scenes_are_refused():
     with pytest.raises(ValueError, match="200 scenes to practise on and 1 to be asked about: got 100 and 50"):
-        draw_trials(100, 50, rng=np.random.default_rng(0))
+        draw_trials(100, 50, generator=np.random.default_rng(0))

@@ -62,8 +62,8 @@ def test_records_of_all_kinds_make_one_table_in_which_text_models_have_gaps():
     seeing = models[models["sees_pictures"]]
     embeddings = {name: zoo_embedding(reference) for name, reference in seeing["reference"].items()}
     rng = np.random.default_rng(0)
-    areas = planted_targets(60, rng=rng)
-    trials = draw_trials(300, 80, rng=rng)
+    areas = planted_targets(60, generator=rng)
+    trials = draw_trials(300, 80, generator=rng)
     by_behavior = score_behavior(embeddings, trials, families=models["family"], observer=teacher_answers(trials))
     records = [
         score_similarity(embeddings, areas),
@@ -83,7 +83,7 @@ def test_records_of_all_kinds_make_one_table_in_which_text_models_have_gaps():
 
 
 def test_a_picture_set_is_seen_once_for_all_areas_that_share_it():
-    areas = planted_targets(60, rng=np.random.default_rng(0))
+    areas = planted_targets(60, generator=np.random.default_rng(0))
     calls = []
 
     def embed(pictures):

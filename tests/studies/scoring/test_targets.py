@@ -16,8 +16,8 @@ from brainalign.studies.scoring import targets as targets_module
 
 
 def test_without_noise_each_area_knows_its_variables_and_only_as_many_dimensions():
-    areas = planted_targets(120, n_voxels=50, noise=0.0, rng=np.random.default_rng(3))
-    scenes = draw_scenes(120, rng=np.random.default_rng(3), split="test")
+    areas = planted_targets(120, n_voxels=50, noise=0.0, generator=np.random.default_rng(3))
+    scenes = draw_scenes(120, generator=np.random.default_rng(3), split="test")
     assert [area.name for area in areas] == ["simulated contrast", "simulated place", "simulated digit"]
     for area, n_variables in zip(areas, (36, 9, 10), strict=True):
         assert_array_equal(area.pictures, scenes.images)
@@ -30,7 +30,7 @@ def test_without_noise_each_area_knows_its_variables_and_only_as_many_dimensions
 
 def test_noise_is_given_in_units_of_the_signal():
     clean, noisy = (
-        planted_targets(2000, noise=noise, rng=np.random.default_rng(0))[0].responses for noise in (0.0, 2.0)
+        planted_targets(2000, noise=noise, generator=np.random.default_rng(0))[0].responses for noise in (0.0, 2.0)
     )
     ratio = (noisy - clean).std(dim=0) / clean.std(dim=0)
     assert_allclose(ratio, 2, rtol=0.1)
@@ -61,7 +61,7 @@ def of_objects(n=30):
 def test_points_keep_the_published_dissimilarities_and_go_with_their_pictures(monkeypatch):
     loaded = of_objects()
     monkeypatch.setattr(targets_module, "load_object_dissimilarities", lambda: loaded)
-    found = object_targets(rng=np.random.default_rng(1))
+    found = object_targets(generator=np.random.default_rng(1))
     order = np.random.default_rng(1).permutation(30)
     assert [target.name for target in found] == ["human IT", "monkey IT"]
     for target, rdm in zip(found, (loaded.human, loaded.monkey), strict=True):
@@ -71,7 +71,7 @@ def test_points_keep_the_published_dissimilarities_and_go_with_their_pictures(mo
 
 def test_the_real_cortex_keeps_its_dissimilarities(mirror):
     mirror("objects-92")
-    human, monkey = object_targets(rng=np.random.default_rng(0))
+    human, monkey = object_targets(generator=np.random.default_rng(0))
     order = np.random.default_rng(0).permutation(92)
     published = load_object_dissimilarities()
     assert_allclose(euclidean_rdm(monkey.responses), published.monkey[np.ix_(order, order)], atol=1e-9)
@@ -83,4 +83,4 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="'V1' has 3 pictures and 2 responses"):
         Target("V1", np.zeros((3, 24, 24)), torch.zeros(2, 5))
     with pytest.raises(ValueError, match="n_voxels of 1 or more and noise of 0 or more: got 5 and -1"):
-        planted_targets(30, n_voxels=5, noise=-1, rng=np.random.default_rng(0))
+        planted_targets(30, n_voxels=5, noise=-1, generator=np.random.default_rng(0))

@@ -24,7 +24,7 @@ def clip():
 
 @pytest.fixture(scope="module")
 def film():
-    return draw_film(12, rng=np.random.default_rng(0))
+    return draw_film(12, generator=np.random.default_rng(0))
 
 
 def answers(model, film):

@@ -33,7 +33,7 @@ FITTING = {"penalties": (10.0,), "n_folds": 2, "gap": 5}
 
 @pytest.fixture(scope="module")
 def film():
-    return draw_film(80, rng=np.random.default_rng(0))
+    return draw_film(80, generator=np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def surface():
 
 
 def brain_of(surface, seed=0, n=240):
-    variables = film_variables(draw_film(n, rng=np.random.default_rng(5)))
+    variables = film_variables(draw_film(n, generator=np.random.default_rng(5)))
     return simulate_brain(variables, surface, noise=0.5, generator=np.random.default_rng(seed))
 
 

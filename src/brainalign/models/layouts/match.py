@@ -205,7 +205,7 @@ def _no_layout(header: Header, groups: Mapping[str, tuple[Layout, ...]]) -> str:
     known = "" if groups and groups is not UNTYPED else f"; types whose layout is known are: {', '.join(LAYOUTS)}"
     return (
         f"'{header.reference}' is of type {family!r}, and no known layout fits{known}. "
-        f"Looked for: {', '.join(sorted(wanted))}. {present(header.names())}"
+        f"Looked for: {', '.join(sorted(wanted))}. {tensors_in_words(header.names())}"
     )
 
 
@@ -217,10 +217,10 @@ def _twice(first: str, second: str) -> str:
 
 
 def _nothing_fits(pattern: str, names: Sequence[str]) -> str:
-    return f"no tensor is named like '{readable(pattern)}'. {present(names)}"
+    return f"no tensor is named like '{readable(pattern)}'. {tensors_in_words(names)}"
 
 
-def present(names: Sequence[str]) -> str:
+def tensors_in_words(names: Sequence[str]) -> str:
     """A sentence that says which tensors a checkpoint holds."""
     shown = ", ".join(sorted(names)[:_SHOWN])
     return f"The checkpoint holds {len(names)} tensors, among them: {shown}."

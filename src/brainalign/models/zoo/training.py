@@ -120,8 +120,8 @@ def training_scenes(recipe: Recipe, seed: int, step: int, steps: int) -> Scenes:
     """The scenes of one step."""
     easy = step < recipe.easy_share * steps
     digits = (2, 2) if easy else recipe.digits
-    rng = np.random.default_rng([seed, step])
-    return draw_scenes(recipe.batch, rng=rng, digits=digits, pairs=recipe.pairs)
+    generator = np.random.default_rng([seed, step])
+    return draw_scenes(recipe.batch, generator=generator, digits=digits, pairs=recipe.pairs)
 
 
 def learning_rate_share(step: int, steps: int) -> float:
@@ -168,9 +168,9 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.lr * group["scale"] * learning_rate_share(self.step, self.steps)
         scenes = training_scenes(self.recipe, self.seed, self.step, self.steps)
-        rng = np.random.default_rng([self.seed, self.step, zlib.crc32(self.recipe.objective.encode())])
+        generator = np.random.default_rng([self.seed, self.step, zlib.crc32(self.recipe.objective.encode())])
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.objective.loss(scenes, rng)
+        loss = self.objective.loss(scenes, generator)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.objective.parameters(), _CLIP)
         self.optimizer.step()

@@ -43,7 +43,7 @@ class Trials:
     truth: Mapping[str, Answers]
 
 
-def draw_trials(n_practice: int, n_trials: int, *, rng: np.random.Generator) -> Trials:
+def draw_trials(n_practice: int, n_trials: int, *, generator: np.random.Generator) -> Trials:
     """Draw scenes of one digit and spoil them.
 
     Parameters
@@ -52,7 +52,7 @@ def draw_trials(n_practice: int, n_trials: int, *, rng: np.random.Generator) -> 
         Scenes that readouts are fitted on; 200 or more, so that every digit and place comes several times.
     n_trials : int
         Scenes in each condition, 1 or more.
-    rng : numpy.random.Generator
+    generator : numpy.random.Generator
         Draws scenes, noise and what is hidden.
 
     Returns
@@ -69,10 +69,10 @@ def draw_trials(n_practice: int, n_trials: int, *, rng: np.random.Generator) -> 
     if n_practice < 200 or n_trials < 1:
         msg = f"readouts need 200 scenes to practise on and 1 to be asked about: got {n_practice} and {n_trials}."
         raise ValueError(msg)
-    practice = draw_scenes(n_practice, rng=rng, digits=(1, 1))
-    asked = draw_scenes(n_trials, rng=rng, digits=(1, 1), split="test")
-    noisy = asked.images + _NOISE * rng.standard_normal(asked.images.shape)
-    seen = rng.random((n_trials, SIDE // _BLOCK, SIDE // _BLOCK)) >= _HIDDEN
+    practice = draw_scenes(n_practice, generator=generator, digits=(1, 1))
+    asked = draw_scenes(n_trials, generator=generator, digits=(1, 1), split="test")
+    noisy = asked.images + _NOISE * generator.standard_normal(asked.images.shape)
+    seen = generator.random((n_trials, SIDE // _BLOCK, SIDE // _BLOCK)) >= _HIDDEN
     conditions = {
         "clean": asked.images,
         "noise": noisy,

@@ -48,12 +48,12 @@ class Target:
             raise ValueError(msg)
 
 
-def object_targets(*, rng: np.random.Generator) -> tuple[Target, Target]:
+def object_targets(*, generator: np.random.Generator) -> tuple[Target, Target]:
     """Human and monkey inferior temporal cortex (IT), 92 pictures of objects.
 
     Parameters
     ----------
-    rng : numpy.random.Generator
+    generator : numpy.random.Generator
         Draws the order of the pictures, which the files keep sorted by category.
 
     Returns
@@ -72,7 +72,7 @@ def object_targets(*, rng: np.random.Generator) -> tuple[Target, Target]:
     Kriegeskorte et al. 2008, Neuron 60.
     """
     objects = load_object_dissimilarities()
-    order = rng.permutation(len(objects.images))
+    order = generator.permutation(len(objects.images))
     pictures = object_ink(objects.images)[order]
     return tuple(
         Target(name, pictures, classical_scaling(torch.tensor(rdm[np.ix_(order, order)])))
@@ -100,7 +100,7 @@ def object_ink(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def planted_targets(
-    n_stimuli: int, *, n_voxels: int = 60, noise: float = 1.0, rng: np.random.Generator
+    n_stimuli: int, *, n_voxels: int = 60, noise: float = 1.0, generator: np.random.Generator
 ) -> tuple[Target, ...]:
     """Three simulated areas that see scenes of digits; what each of them codes is known.
 
@@ -112,7 +112,7 @@ def planted_targets(
         Voxels of each area.
     noise : float
         Standard deviation of a voxel's noise, in units of that of its signal.
-    rng : numpy.random.Generator
+    generator : numpy.random.Generator
         Draws scenes, voxels and noise.
 
     Returns
@@ -134,7 +134,7 @@ def planted_targets(
     if n_voxels < 1 or noise < 0:
         msg = f"an area needs n_voxels of 1 or more and noise of 0 or more: got {n_voxels} and {noise}."
         raise ValueError(msg)
-    scenes = draw_scenes(n_stimuli, rng=rng, split="test")
+    scenes = draw_scenes(n_stimuli, generator=generator, split="test")
     patches = adaptive_avg_pool2d(torch.tensor(scenes.images)[:, None].double(), _CONTRAST_GRID)
     codes = {
         "contrast": patches.flatten(1).numpy(),
@@ -142,12 +142,13 @@ def planted_targets(
         "digit": scenes.labels.astype(float),
     }
     return tuple(
-        Target(f"simulated {name}", scenes.images, _voxels(code, n_voxels, noise, rng)) for name, code in codes.items()
+        Target(f"simulated {name}", scenes.images, _voxels(code, n_voxels, noise, generator))
+        for name, code in codes.items()
     )
 
 
-def _voxels(code: NDArray[np.float64], n_voxels: int, noise: float, rng: np.random.Generator) -> Tensor:
+def _voxels(code: NDArray[np.float64], n_voxels: int, noise: float, generator: np.random.Generator) -> Tensor:
     spread = code.std(axis=0)
     standard = (code - code.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    signal = standard @ rng.standard_normal((code.shape[1], n_voxels))
-    return torch.tensor(signal + noise * signal.std(axis=0) * rng.standard_normal(signal.shape))
+    signal = standard @ generator.standard_normal((code.shape[1], n_voxels))
+    return torch.tensor(signal + noise * signal.std(axis=0) * generator.standard_normal(signal.shape))

@@ -148,5 +148,5 @@ def _summary(found: Redundancy) -> dict[str, float]:
         "overlap": found.overlap,
         "null": float(np.quantile(found.null_overlap, 0.95)),
         "p": found.p_overlap,
-        "independent": found.participation_ratio,
+        "independent": found.effective_dimensions,
     }

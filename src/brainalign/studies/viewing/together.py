@@ -101,7 +101,7 @@ def watch_together(
         Every random number comes from a generator named after its use, so that chapters with the same parameters see
         the same film, neurons and cortex, whatever else they draw.
     """
-    film = draw_film(chosen.n_learning + chosen.n_volumes, rng=named_generator(chosen.seed, "film"))
+    film = draw_film(chosen.n_learning + chosen.n_volumes, generator=named_generator(chosen.seed, "film"))
     learn, watch = slice(0, chosen.n_learning), slice(chosen.n_learning, None)
     watching = {stream.viewer for stream in streams.values()}
     viewers = {

@@ -32,7 +32,7 @@ Margin = Callable[[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]], t
 _POOL = 100
 
 
-def measure_matching(objective: CaptionMatching, scenes: Scenes, rng: np.random.Generator) -> Measurements:
+def measure_matching(objective: CaptionMatching, scenes: Scenes, generator: np.random.Generator) -> Measurements:
     """Retrieval among 100 in both directions, and true against exchanged captions."""
 
     def margin(images: NDArray[np.float32], true: NDArray[np.int64], false: NDArray[np.int64]) -> torch.Tensor:
@@ -46,11 +46,11 @@ def measure_matching(objective: CaptionMatching, scenes: Scenes, rng: np.random.
         "perfect reader": _ideal_recall(scenes, caption_truth),
     }
     return {"retrieval, R@1 of 100": Measurement(float(found), 1 / _POOL, oracle)} | _hard_negatives(
-        margin, scenes, rng
+        margin, scenes, generator
     )
 
 
-def measure_fusion(objective: Fusion, scenes: Scenes, rng: np.random.Generator) -> Measurements:
+def measure_fusion(objective: Fusion, scenes: Scenes, generator: np.random.Generator) -> Measurements:
     """True against exchanged captions and against those of other scenes, and hidden words."""
 
     def margin(images: NDArray[np.float32], true: NDArray[np.int64], false: NDArray[np.int64]) -> torch.Tensor:
@@ -59,16 +59,16 @@ def measure_fusion(objective: Fusion, scenes: Scenes, rng: np.random.Generator) 
 
     other = _share_above(margin(scenes.images, scenes.captions, np.roll(scenes.captions, 1, axis=0)))
     return {
-        **_hard_negatives(margin, scenes, rng),
+        **_hard_negatives(margin, scenes, generator),
         "caption of another scene": Measurement(other, 0.5, {}),
-        "hidden relation": _hidden_word(objective, scenes, WORD_RELATION, FIRST_RELATION, len(RELATIONS), rng),
-        "hidden digit": _hidden_word(objective, scenes, WORD_A, FIRST_DIGIT, 10, rng),
+        "hidden relation": _hidden_word(objective, scenes, WORD_RELATION, FIRST_RELATION, len(RELATIONS), generator),
+        "hidden digit": _hidden_word(objective, scenes, WORD_A, FIRST_DIGIT, 10, generator),
     }
 
 
-def _hard_negatives(margin: Margin, scenes: Scenes, rng: np.random.Generator) -> Measurements:
-    unseen = draw_scenes(len(scenes), rng=rng, split="test", pairs="held-out")
-    wrong, blank = np.roll(scenes.images, 1, axis=0), _empty_pictures(scenes, rng)
+def _hard_negatives(margin: Margin, scenes: Scenes, generator: np.random.Generator) -> Measurements:
+    unseen = draw_scenes(len(scenes), generator=generator, split="test", pairs="held-out")
+    wrong, blank = np.roll(scenes.images, 1, axis=0), _empty_pictures(scenes, generator)
     exchanged, wrong_exchanged, blank_exchanged = (
         _share_above(margin(images, scenes.captions, scenes.swapped)) for images in (scenes.images, wrong, blank)
     )
@@ -86,7 +86,7 @@ def _share_above(margin: torch.Tensor) -> float:
 
 
 def _hidden_word(
-    objective: Fusion, scenes: Scenes, place: int, first: int, n_words: int, rng: np.random.Generator
+    objective: Fusion, scenes: Scenes, place: int, first: int, n_words: int, generator: np.random.Generator
 ) -> Measurement:
     hidden, true = scenes.captions, scenes.captions[:, place] - first
     hidden[:, place] = MASK
@@ -96,12 +96,12 @@ def _hidden_word(
         words = objective.model.mlm_logits(read)[:, place, first : first + n_words]
         return float((words.argmax(-1).cpu().numpy() == true).mean())
 
-    wrong, blank = np.roll(scenes.images, 1, axis=0), _empty_pictures(scenes, rng)
+    wrong, blank = np.roll(scenes.images, 1, axis=0), _empty_pictures(scenes, generator)
     return Measurement(accuracy(scenes.images), 1 / n_words, {}, accuracy(wrong), accuracy(blank))
 
 
-def _empty_pictures(scenes: Scenes, rng: np.random.Generator) -> NDArray[np.float32]:
-    return render(np.full_like(scenes.instances, -1), rng=rng)
+def _empty_pictures(scenes: Scenes, generator: np.random.Generator) -> NDArray[np.float32]:
+    return render(np.full_like(scenes.instances, -1), generator=generator)
 
 
 def _pools(n: int) -> list[slice]:

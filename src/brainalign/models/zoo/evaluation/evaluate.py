@@ -88,7 +88,7 @@ def evaluate_zoo(
 def _measure(objective: Objective, n_scenes: int, stream: int) -> dict[str, Measurement]:
     recipe = get_recipe(objective.recipe.name)
     scenes = draw_scenes(
-        n_scenes, rng=np.random.default_rng(stream), digits=recipe.digits, split="test", pairs=recipe.pairs
+        n_scenes, generator=np.random.default_rng(stream), digits=recipe.digits, split="test", pairs=recipe.pairs
     )
     results = _MEASURES[recipe.objective](objective, scenes, np.random.default_rng([stream, 1]))
     if recipe.group == "controlled":

@@ -24,12 +24,12 @@ _NOISE_VARIANCE = 0.08**2
 _VIEWS = 64
 
 
-def measure_labels(objective: Supervised, scenes: Scenes, rng: np.random.Generator) -> Measurements:
+def measure_labels(objective: Supervised, scenes: Scenes, generator: np.random.Generator) -> Measurements:
     """Micro-averaged F1 over the ten digits, and how often the whole set is right."""
     return _digit_scores(objective.model(objective.pixels(scenes.images)), scenes)
 
 
-def measure_cells(objective: Cells, scenes: Scenes, rng: np.random.Generator) -> Measurements:
+def measure_cells(objective: Cells, scenes: Scenes, generator: np.random.Generator) -> Measurements:
     """As `measure_labels`, and how often the digit of an occupied cell is told from a patch inside it."""
     pooled, patches = objective.features(scenes.images)
     found = objective.heads["cell"](patches).argmax(-1).cpu().numpy()
@@ -56,9 +56,11 @@ def _digit_scores(logits: torch.Tensor, scenes: Scenes) -> Measurements:
     }
 
 
-def measure_masked_patches(objective: MaskedAutoencoder, scenes: Scenes, rng: np.random.Generator) -> Measurements:
+def measure_masked_patches(
+    objective: MaskedAutoencoder, scenes: Scenes, generator: np.random.Generator
+) -> Measurements:
     """Explained variance of the pixels of masked patches that hold ink; 0 is their mean grey."""
-    predicted, target, masked, inked = objective.reconstruct(scenes, rng)
+    predicted, target, masked, inked = objective.reconstruct(scenes, generator)
     judged = masked & inked
     truth = target[judged]
     variance = (truth - truth.mean()).square().mean()
@@ -67,9 +69,9 @@ def measure_masked_patches(objective: MaskedAutoencoder, scenes: Scenes, rng: np
     return {"masked ink, R2": Measurement(float(explained), chance=0.0, oracle=ceiling)}
 
 
-def measure_pairs(objective: Contrastive, scenes: Scenes, rng: np.random.Generator) -> Measurements:
+def measure_pairs(objective: Contrastive, scenes: Scenes, generator: np.random.Generator) -> Measurements:
     """How often the nearest of 127 other views is the one of the same scene."""
-    views = objective.embed_views(scenes, rng)
+    views = objective.embed_views(scenes, generator)
     n_pools = len(scenes) // _VIEWS
     right = []
     for pool in views[:, : n_pools * _VIEWS].unflatten(1, (n_pools, _VIEWS)).unbind(1):
@@ -81,13 +83,13 @@ def measure_pairs(objective: Contrastive, scenes: Scenes, rng: np.random.Generat
     return {"views paired": Measurement(float(torch.stack(right).mean()), chance=1 / (2 * _VIEWS - 1), oracle={})}
 
 
-def probe_digits(objective: Objective, scenes: Scenes, rng: np.random.Generator) -> Measurements:
+def probe_digits(objective: Objective, scenes: Scenes, generator: np.random.Generator) -> Measurements:
     """How well linear readouts of frozen features tell which digits a scene holds: mean area under the ROC curve.
 
     The features are the class token beside the mean patch, after the last norm. The readouts are fitted on scenes
     of training digits, and judged on `scenes`.
     """
-    practice = draw_scenes(len(scenes), rng=rng)
+    practice = draw_scenes(len(scenes), generator=generator)
     probe = make_pipeline(StandardScaler(), MultiOutputClassifier(LogisticRegression(C=0.1, max_iter=500)))
     probe.fit(_features(objective, practice), practice.labels)
     positive = np.stack([scores[:, 1] for scores in probe.predict_proba(_features(objective, scenes))], axis=1)

@@ -21,10 +21,10 @@ _CONVERSE, _COPIED = 9, 11
 """Places of the second relation, and of the digit that ends ``a A REL a B so a B INVERSE a A``."""
 
 
-def measure_sentences(objective: MaskedWords, scenes: Scenes, rng: np.random.Generator) -> dict[str, Measurement]:
+def measure_sentences(objective: MaskedWords, scenes: Scenes, generator: np.random.Generator) -> dict[str, Measurement]:
     """Accuracy on the converse relation, the copied digit, and the first relation, which nothing foretells."""
-    tokens = sentences_with_converse(scenes.words, rng=rng, share=1.0)
-    short = sentences_with_converse(scenes.words, rng=rng, share=0.0)
+    tokens = sentences_with_converse(scenes.words, generator=generator, share=1.0)
+    short = sentences_with_converse(scenes.words, generator=generator, share=0.0)
     relations, digits = (FIRST_RELATION, len(RELATIONS)), (FIRST_DIGIT, len(DIGITS))
     return {
         "converse relation": _accuracy(objective, tokens, _CONVERSE, *relations),

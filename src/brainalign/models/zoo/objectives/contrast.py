@@ -35,14 +35,14 @@ class Contrastive(Objective):
         width = recipe.width
         return {"projection": nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))}
 
-    def embed_views(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
+    def embed_views(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
         """Unit vectors (2, n, width) of the scenes and of views with the digits in other cells."""
-        moved = render(permute_cells(scenes.instances, rng=rng), rng=rng)
+        moved = render(permute_cells(scenes.instances, generator=generator), generator=generator)
         pixels = self.pixels(np.concatenate([scenes.images, moved]))
         embedded = functional.normalize(self.heads["projection"](self.model(pixels)), dim=-1)
         return embedded.unflatten(0, (2, len(scenes)))
 
-    def loss(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
+    def loss(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
         """Normalised temperature-scaled cross-entropy of half of the scenes, each seen twice.
 
         So that a step sees as many pictures as that of any other objective.
@@ -52,7 +52,7 @@ class Contrastive(Objective):
         Chen et al. 2020, arXiv:2002.05709, equation 1.
         """
         half = len(scenes) // 2
-        views = self.embed_views(scenes.first(half), rng).flatten(0, 1)
+        views = self.embed_views(scenes.first(half), generator).flatten(0, 1)
         similarity = views @ views.T / _TEMPERATURE
         similarity.fill_diagonal_(-torch.inf)
         return functional.cross_entropy(similarity, torch.arange(len(views), device=views.device).roll(half))
@@ -109,7 +109,7 @@ class Captioned(CaptionMatching):
         """Unit vectors of captions."""
         return functional.normalize(self.heads["text"](self.tensor(tokens)), dim=-1)
 
-    def loss(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
+    def loss(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
         """Both directions of retrieval within the batch."""
         images, texts = self.embed_images(scenes.images), self.embed_texts(scenes.captions)
         return info_nce(images, texts, self.heads["scale"]["log"])
@@ -132,7 +132,7 @@ class Clip(CaptionMatching):
         """Unit vectors of captions."""
         return self.model.encode_text(self.tensor(tokens), normalize=True)
 
-    def loss(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
+    def loss(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
         """Both directions of retrieval within the batch."""
         images, texts = self.embed_images(scenes.images), self.embed_texts(scenes.captions)
         return info_nce(images, texts, self.model.logit_scale)
@@ -145,7 +145,7 @@ class ClipHard(Clip):
         """Readout of the caption's three words from the text embedding."""
         return {"words": nn.Linear(recipe.width, 2 * len(DIGITS) + len(RELATIONS))}
 
-    def loss(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
+    def loss(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
         """Retrieval, true above exchanged caption, and a text embedding that keeps the order of its words.
 
         Without the last part image and text must both discover the order before either gets a gradient.

@@ -44,14 +44,14 @@ class Fusion(Objective):
         return [MeterOutput(*part) for part in zip(*parts, strict=True)]
 
     def pretraining_loss(
-        self, scenes: Scenes, rng: np.random.Generator
+        self, scenes: Scenes, generator: np.random.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, MeterOutput]:
         """ITM plus MLM; how far the true caption is above the false one (n,); and the reading of the true one."""
         rows = np.arange(len(scenes))
-        places = rng.choice(_HIDDEN_WORDS, p=_HIDDEN_SHARES, size=len(scenes))
+        places = generator.choice(_HIDDEN_WORDS, p=_HIDDEN_SHARES, size=len(scenes))
         hidden = scenes.captions
         hidden[rows, places] = MASK
-        true, false, masked = self.read(scenes.images, [scenes.captions, false_captions(scenes, rng), hidden])
+        true, false, masked = self.read(scenes.images, [scenes.captions, false_captions(scenes, generator), hidden])
         fits = self.model.itm_logits(true)
         fails = self.model.itm_logits(false)
         answers = torch.cat([torch.ones_like(fits[:, 0]), torch.zeros_like(fails[:, 0])]).long()
@@ -60,9 +60,9 @@ class Fusion(Objective):
         loss = functional.cross_entropy(torch.cat([fits, fails]), answers) + functional.cross_entropy(words, target)
         return loss, (fits - fails).diff(dim=-1)[:, 0], true
 
-    def loss(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
+    def loss(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
         """Matching and masked words, as published."""
-        return self.pretraining_loss(scenes, rng)[0]
+        return self.pretraining_loss(scenes, generator)[0]
 
 
 class GroundedFusion(Fusion):
@@ -72,31 +72,31 @@ class GroundedFusion(Fusion):
         """The pointer from a word to a cell."""
         return {"cell": nn.Linear(recipe.width, GRID**2)}
 
-    def loss(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
+    def loss(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
         """The two published losses, a ranking of true above false captions, and grounding.
 
         References
         ----------
         Kamath et al. 2021, arXiv:2104.12763 (MDETR), for the idea that words point to places.
         """
-        loss, margin, true = self.pretraining_loss(scenes, rng)
+        loss, margin, true = self.pretraining_loss(scenes, generator)
         pointed = self.heads["cell"](true.text_features[:, (WORD_A, WORD_B)])
         grounding = functional.cross_entropy(pointed.flatten(0, 1), self.tensor(scenes.mentioned).flatten())
         return loss + _RANKING_WEIGHT * functional.softplus(-margin).mean() + grounding
 
 
-def false_captions(scenes: Scenes, rng: np.random.Generator) -> NDArray[np.int64]:
+def false_captions(scenes: Scenes, generator: np.random.Generator) -> NDArray[np.int64]:
     """A false caption for each scene: digits exchanged (36 %), relation turned round (24 %), or of another scene.
 
     Parameters
     ----------
     scenes : Scenes
-    rng : Generator
+    generator : Generator
 
     Returns
     -------
     ndarray of shape (n, 7)
     """
-    kind = rng.random((len(scenes), 1))
+    kind = generator.random((len(scenes), 1))
     other = np.roll(scenes.captions, 1, axis=0)
     return np.where(kind < _SWAPPED_UNTIL, scenes.swapped, np.where(kind < _INVERTED_UNTIL, scenes.inverted, other))

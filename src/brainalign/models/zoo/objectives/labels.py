@@ -27,7 +27,7 @@ class Supervised(Objective):
         """Arguments of the model's class."""
         return vision_transformer_config(recipe.width, recipe.layers, recipe.heads, classes=10)
 
-    def loss(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
+    def loss(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
         """Binary cross-entropy over the ten digits."""
         return functional.binary_cross_entropy_with_logits(
             self.model(self.pixels(scenes.images)), self.tensor(scenes.labels)
@@ -51,7 +51,7 @@ class Distilled(Supervised):
         """Keep the teacher, outside the parameters that are trained and shipped."""
         self._teacher = (parents["teacher"].requires_grad_(False),)
 
-    def loss(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
+    def loss(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
         """Mean of the two binary cross-entropies."""
         pixels, labels = self.pixels(scenes.images), self.tensor(scenes.labels)
         with torch.no_grad():
@@ -83,7 +83,7 @@ class Cells(Objective):
         tokens = model.ln_post(model.transformer(model._embeds(self.pixels(images))))
         return tokens[:, 0], tokens[:, 1:]
 
-    def loss(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
+    def loss(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
         """Sum of the three cross-entropies; the place keeps the patches aware of where they are."""
         pooled, patches = self.features(scenes.images)
         own_cell = patch_cells().to(pooled.device)

@@ -61,20 +61,20 @@ class MaskedAutoencoder(Objective):
         return model.norm(model.blocks(torch.cat([first, seen], dim=1)))
 
     def reconstruct(
-        self, scenes: Scenes, rng: np.random.Generator
+        self, scenes: Scenes, generator: np.random.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Predicted and true patches (n, 36, 16), which were masked and which hold ink (n, 36)."""
         n_visible = round((1 - _MASKED_SHARE) * _PATCHES)
-        order = rng.random((len(scenes), _PATCHES)).argsort(axis=1)
+        order = generator.random((len(scenes), _PATCHES)).argsort(axis=1)
         visible = self.tensor(order[:, :n_visible])
         predicted = self.heads["decoder"](self.encode(self.pixels(scenes.images), visible), visible)
         target = as_patches(self.tensor(scenes.images))
         masked = torch.ones_like(target[..., 0], dtype=torch.bool).scatter(1, visible, False)
         return predicted, target, masked, target.mean(-1) > _INK
 
-    def loss(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
+    def loss(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
         """Squared error over masked patches, those with ink counted six times."""
-        predicted, target, masked, inked = self.reconstruct(scenes, rng)
+        predicted, target, masked, inked = self.reconstruct(scenes, generator)
         weight = masked * (1 + (_INK_WEIGHT - 1) * inked)
         return ((predicted - target).square().mean(-1) * weight).sum() / weight.sum()
 

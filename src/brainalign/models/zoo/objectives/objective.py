@@ -45,8 +45,8 @@ class Objective(nn.Module, ABC):
         """Arguments of the model's class."""
 
     @abstractmethod
-    def loss(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
-        """Loss of a batch; `rng` draws what the objective adds to the scenes (masks, views, false captions)."""
+    def loss(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
+        """Loss of a batch; `generator` draws what the objective adds to the scenes (masks, views, false captions)."""
 
     def make_heads(self, recipe: Recipe) -> dict[str, nn.Module]:
         """Modules that only training and evaluation need; none by default."""

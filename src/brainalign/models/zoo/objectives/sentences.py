@@ -25,11 +25,11 @@ class MaskedWords(Objective):
         """Arguments of the model's class."""
         return bert_config(recipe.width, recipe.layers, recipe.heads)
 
-    def loss(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
+    def loss(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
         """Cross-entropy of the hidden words."""
-        tokens = sentences_with_converse(scenes.words, rng=rng)
+        tokens = sentences_with_converse(scenes.words, generator=generator)
         is_word = ~np.isin(tokens, (PAD, CLS, VOCABULARY.index("[SEP]")))
-        hidden = is_word & (rng.random(tokens.shape) < _MASKED_SHARE)
+        hidden = is_word & (generator.random(tokens.shape) < _MASKED_SHARE)
         logits = self.logits(np.where(hidden, MASK, tokens))
         target = self.tensor(np.where(hidden, tokens, _IGNORED))
         return functional.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=_IGNORED)
@@ -49,8 +49,8 @@ class NextWords(MaskedWords):
         """Arguments of the model's class."""
         return gpt_config(recipe.width, recipe.layers, recipe.heads)
 
-    def loss(self, scenes: Scenes, rng: np.random.Generator) -> torch.Tensor:
+    def loss(self, scenes: Scenes, generator: np.random.Generator) -> torch.Tensor:
         """Cross-entropy of the next words."""
-        tokens = sentences_with_converse(scenes.words, rng=rng)
+        tokens = sentences_with_converse(scenes.words, generator=generator)
         logits = self.logits(tokens)[:, :-1]
         return functional.cross_entropy(logits.flatten(0, 1), self.tensor(tokens[:, 1:]).flatten(), ignore_index=PAD)
