@@ -94,7 +94,15 @@ def test_a_planted_mirror_is_found_where_every_atom_is_a_layers_own(world):
     activations = neurons["CLIP"].of("image").activations[:N].astype(float)
     own = replace(branch, atoms=activations, dictionary=replace(branch.dictionary, loadings=np.eye(12)))
     found = polarity_controls(
-        own, quarters, activations, brain, noise=0.5, n_draws=8, penalty=10.0, margin=15, rng=np.random.default_rng(1)
+        own,
+        quarters,
+        activations,
+        brain,
+        noise=0.5,
+        n_draws=8,
+        penalty=10.0,
+        margin=15,
+        generator=np.random.default_rng(1),
     )
     assert len(found) == 8 * 2 * 3
     rate = rejection_rates(found).set_index(["statistic", "truth"])["rate"]

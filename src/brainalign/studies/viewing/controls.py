@@ -26,7 +26,7 @@ def polarity_controls(
     n_draws: int,
     penalty: float,
     margin: int,
-    rng: np.random.Generator,
+    generator: np.random.Generator,
 ) -> pd.DataFrame:
     """P values of the three tests of polarity in cortices that a model drives, read through its own atoms.
 
@@ -48,7 +48,7 @@ def polarity_controls(
         Ridge penalty, above 0.
     margin : int
         Smallest shift in volumes.
-    rng : numpy.random.Generator
+    generator : numpy.random.Generator
         Source of the cortices.
 
     Returns
@@ -65,7 +65,9 @@ def polarity_controls(
     courses, rows = delay(branch.atoms, (_LATE,)), []
     for _ in range(n_draws):
         for truth, gain in (("planted", 0.5), ("nothing", 0.0)):
-            cortex = simulate_mirror(brain, activations, quarters, gain=gain, late=_LATE, noise=noise, generator=rng)
+            cortex = simulate_mirror(
+                brain, activations, quarters, gain=gain, late=_LATE, noise=noise, generator=generator
+            )
             asked = courses, branch.dictionary.loadings, quarters, cortex.mean_of("visual")
             for name, test in TESTS.items():
                 rows.append((name, truth, test(*asked, penalty=penalty, margin=margin).p_value))
