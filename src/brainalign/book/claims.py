@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from brainalign.book.criteria import Criterion
-from brainalign.catalogue.locations import project_root
+from brainalign.catalogue.files import own_file
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.errors import unknown
 from brainalign.runs.lined_yaml import read_lines
@@ -171,8 +171,8 @@ def read_ledger(path: Path | None = None) -> Ledger:
         An entry is incomplete or contradicts itself, no chapter tests a claim that has no reason, or a chapter lists a
         claim that is not there; the text names file and line.
     """
-    path = path or project_root() / LEDGER
-    return _read(path, path.stat().st_mtime_ns, all_chapters())
+    path = path or own_file("claims", LEDGER)
+    return _read(path, path.read_bytes(), all_chapters())
 
 
 def check_claims() -> None:
@@ -188,7 +188,7 @@ def check_claims() -> None:
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, _changed: int, chapters: tuple[Chapter, ...]) -> Ledger:
+def _read(path: Path, _content: bytes, chapters: tuple[Chapter, ...]) -> Ledger:
     found = read_lines(path)
     claims = found.values.get("claims", []) if isinstance(found.values, dict) else []
     owners = _owners(chapters, [claim.get("id") for claim in claims])

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from brainalign.catalogue.files import ChecksumError, DataFile, MissingDataError, note_use, sha256_of
+from brainalign.catalogue.files import ChecksumError, DataFile, MissingDataError, let_open, note_use, sha256_of
 from brainalign.catalogue.home import data_home
 from brainalign.catalogue.kept_models import files_of_model, is_of_hub
 from brainalign.catalogue.locations import project_root
@@ -21,6 +21,9 @@ from brainalign.catalogue.references import parse_reference
 
 FILE_REFERENCE = "file:"
 """Prefix of a reference to a folder of the user's own, for example ``file:~/my-model``."""
+
+SHIPPED = "zoo"
+"""Entry of the catalogue with the weights of the mini-zoo that come with the project."""
 
 ZOO_REFERENCE = "zoo:"
 """Prefix of a reference to a model of the mini-zoo, ``zoo:NAME`` or ``zoo:NAME/SEED``."""
@@ -91,7 +94,7 @@ class CatalogueEntry(BaseModel):
 @cache
 def catalogue() -> dict[str, CatalogueEntry]:
     """All entries of `data/catalogue.yml` by name."""
-    text = (project_root() / "data" / "catalogue.yml").read_text(encoding="utf-8")
+    text = let_open(project_root() / "data" / "catalogue.yml").read_text(encoding="utf-8")
     return {name: CatalogueEntry(**_with_files(fields)) for name, fields in yaml.safe_load(text).items()}
 
 
@@ -99,7 +102,7 @@ def _with_files(fields: dict[str, Any]) -> dict[str, Any]:
     """Read the list of files from the table that ``files`` names, where it is not written out."""
     if not isinstance(fields.get("files"), str):
         return fields
-    with open(project_root() / fields["files"], newline="", encoding="utf-8") as stream:
+    with open(let_open(project_root() / fields["files"]), newline="", encoding="utf-8") as stream:
         return {**fields, "files": tuple(csv.DictReader(stream))}
 
 
@@ -156,11 +159,15 @@ def locate(name: str, path: str) -> Path:
     if not found.is_file():
         msg = f"{name}: the file {path} is missing from {_where(name, record)}. Mend it with: {_remedy(name, record)}"
         raise MissingDataError(msg)
-    expected = pinned.get(path)
+    return _checked(name, path, found, pinned.get(path), _remedy_of_altered(name, record, found))
+
+
+def _checked(name: str, path: str, found: Path, expected: str | None, remedy: str) -> Path:
+    let_open(found)
     if expected is not None and (actual := sha256_of(found)) != expected:
         msg = (
             f"{name}: {path} is not the file it should be: sha256 {actual[:12]}... given, "
-            f"{expected[:12]}... expected. Mend it with: {_remedy_of_altered(name, record, found)}"
+            f"{expected[:12]}... expected. Mend it with: {remedy}"
         )
         raise ChecksumError(msg)
     return found
@@ -366,7 +373,9 @@ def _zoo_file(reference: str, path: str) -> Path:
         present = ", ".join(sorted(file.stem for file in found.parent.glob("*.safetensors"))) or "nothing"
         msg = f"'{reference}': the mini-zoo has no {path}; it holds: {present}."
         raise MissingDataError(msg)
-    return found
+    record = catalogue().get(SHIPPED)
+    pinned = {file.path: file.sha256 for file in record.files} if record else {}
+    return _checked(reference, path, found, pinned.get(f"data/zoo/{path}"), "git checkout -- data")
 
 
 def _own_folder(reference: str) -> Path:

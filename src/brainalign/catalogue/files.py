@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from brainalign.catalogue.locations import project_root
+
 USE_LOG = "BRAINALIGN_USE_LOG"
 """Environment variable with a file to which every reference that is read is added, a line each."""
 
@@ -43,15 +45,46 @@ class DataFile:
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal sha256 of a file (computed again only when its size or time has changed)."""
+    """Hexadecimal sha256 of a file (computed again only when it was written to, or is another)."""
     stat = path.stat()
-    return _sha256(str(path), stat.st_size, stat.st_mtime_ns)
+    # Not the time of its content, which can be set back; nobody sets that of its state.
+    return _sha256(str(path), stat.st_size, stat.st_ctime_ns, stat.st_ino)
 
 
 @lru_cache(maxsize=1024)
-def _sha256(path: str, _size: int, _mtime: int) -> str:
+def _sha256(path: str, _size: int, _changed: int, _inode: int) -> str:
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+noted: set[str] = set()
+"""References that this process has read."""
+
+located: set[str] = set()
+"""Files of the project's data that may be opened; a kernel notes every other that is, see `brainalign.runs.kernel`."""
+
+
+def let_open(path: Path) -> Path:
+    """Count a file among those that were located, and give it back."""
+    located.add(os.path.realpath(path))
+    return path
+
+
+def own_file(reference: str, path: str, *, is_noted: bool = True) -> Path:
+    """A file of this repository that is edited here, so that no checksum of it is pinned; its use is noted.
+
+    Parameters
+    ----------
+    reference : str
+        Its entry of the catalogue.
+    path : str
+        Where it is below the project.
+    is_noted : bool
+        False where no number can depend on it: for what an error says.
+    """
+    if is_noted:
+        note_use(reference)
+    return let_open(project_root() / path)
 
 
 def is_use_noted() -> bool:
@@ -60,7 +93,8 @@ def is_use_noted() -> bool:
 
 
 def note_use(reference: str) -> None:
-    """Add a reference to the log of what was read, if there is one."""
+    """Add a reference to what this process has read, and to the log of it, if there is one."""
+    noted.add(reference)
     log = os.environ.get(USE_LOG)
     if log:
         with open(log, "a", encoding="utf-8") as stream:

@@ -30,6 +30,9 @@ WHOLE = "whole"
 _NOTE = "extract.json"
 _ARCHITECTURES = "data/architectures.yml"
 
+ARCHITECTURES = "architectures"
+"""Entry of the catalogue with the dimensions of models of transformers."""
+
 
 class Note(BaseModel):
     """What is known of a checkpoint of which parts are kept.
@@ -224,7 +227,7 @@ def bytes_to_fetch(reference: str) -> int | None:
     parsed = _of_hub(reference)
     if parsed is None or parsed.random or is_fetched(parsed):
         return 0
-    sizes = [row["topology_bytes"] for row in rows_of(parsed)]
+    sizes = [row["topology_bytes"] for row in rows_of(parsed, is_noted=False)]
     return sum(map(int, sizes)) if sizes and all(sizes) else None
 
 
@@ -260,8 +263,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 def not_fetched(reference: Reference) -> str:
     """Text for a model that a run cannot read, with the command that fetches it."""
     hint = ""
-    if not rows_of(reference):
-        listed = {str(parse_reference(row["reference"]).files) for row in model_rows().values()}
+    if not rows_of(reference, is_noted=False):
+        listed = {str(parse_reference(row["reference"]).files) for row in model_rows(is_noted=False).values()}
         near = get_close_matches(str(reference.files), sorted(listed), n=2, cutoff=0.8)
         hint = f" (It is not in the list of models; like it are: {', '.join(near)}.)" if near else ""
     return (

@@ -6,12 +6,19 @@ import csv
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
-from pathlib import Path
 
-from brainalign.catalogue.locations import project_root
+from brainalign.catalogue.files import own_file
+
+MODEL_LIST = "model-list"
+"""Entry of the catalogue."""
 
 
-def model_rows() -> Mapping[str, dict[str, str]]:
+def list_of_models(*, is_noted: bool = True) -> bytes:
+    """Content of `data/models.csv`; see `brainalign.catalogue.files.own_file`."""
+    return own_file(MODEL_LIST, "data/models.csv", is_noted=is_noted).read_bytes()
+
+
+def model_rows(*, is_noted: bool = True) -> Mapping[str, dict[str, str]]:
     """Rows of `data/models.csv` by id, in the order of the file; `brainalign.models.registry` gives them types.
 
     Raises
@@ -19,13 +26,13 @@ def model_rows() -> Mapping[str, dict[str, str]]:
     ValueError
         Two rows have the same id.
     """
-    return _rows(project_root() / "data" / "models.csv")
+    return rows_in(list_of_models(is_noted=is_noted))
 
 
 @lru_cache(maxsize=4)
-def _rows(path: Path) -> dict[str, dict[str, str]]:
-    with open(path, encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+def rows_in(content: bytes) -> Mapping[str, dict[str, str]]:
+    """Rows by id of a list of models; errors as in `model_rows`."""
+    rows = list(csv.DictReader(content.decode("utf-8").splitlines()))
     by_id = {row["id"]: row for row in rows}
     if len(by_id) != len(rows):
         msg = f"data/models.csv has {len(rows)} rows and {len(by_id)} different ids; give every row its own."
@@ -35,4 +42,4 @@ def _rows(path: Path) -> dict[str, dict[str, str]]:
 
 def nearest_ids(name: str) -> list[str]:
     """Up to three ids that are spelt like a name."""
-    return get_close_matches(name, model_rows(), n=3, cutoff=0.5)
+    return get_close_matches(name, model_rows(is_noted=False), n=3, cutoff=0.5)

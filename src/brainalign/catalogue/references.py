@@ -130,10 +130,11 @@ def parse_reference(text: str | Reference) -> Reference:
     return _build(text, prefix, name, tower, suffix)
 
 
-def rows_of(reference: str | Reference) -> list[dict[str, str]]:
+def rows_of(reference: str | Reference, *, is_noted: bool = True) -> list[dict[str, str]]:
     """Rows of the list of models that a reference names: several where its towers have rows of their own, or none."""
     wanted = _model_of(parse_reference(reference))
-    return [row for row in model_rows().values() if _model_of(_parse_listed(row["reference"])) == wanted]
+    rows = model_rows(is_noted=is_noted).values()
+    return [row for row in rows if _model_of(_parse_listed(row["reference"])) == wanted]
 
 
 _parse_listed = lru_cache(maxsize=1024)(parse_reference)

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from brainalign.catalogue.locations import project_root
+from brainalign.catalogue.files import own_file
+from brainalign.catalogue.kept_models import ARCHITECTURES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,11 +52,18 @@ class Architecture(BaseModel):
     config: dict[str, Any]
 
 
-@cache
 def architectures() -> dict[str, Architecture]:
     """All entries of `data/architectures.yml` by name."""
-    text = (project_root() / "data" / "architectures.yml").read_text(encoding="utf-8")
-    return {name: Architecture(**fields) for name, fields in yaml.safe_load(text).items()}
+    return _read(_content())
+
+
+def _content() -> bytes:
+    return own_file(ARCHITECTURES, "data/architectures.yml").read_bytes()
+
+
+@lru_cache(maxsize=2)
+def _read(content: bytes) -> dict[str, Architecture]:
+    return {name: Architecture(**fields) for name, fields in yaml.safe_load(content).items()}
 
 
 def get_architecture(name: str) -> Architecture:
@@ -118,7 +126,6 @@ def build_empty(name: str, config: PretrainedConfig | None = None) -> nn.Module:
         return _transformers_class(get_architecture(name))(config or build_config(name))
 
 
-@cache
 def transformers_contents(name: str) -> Contents:
     """What a file of transformers holds, under the names on disk.
 
@@ -127,6 +134,11 @@ def transformers_contents(name: str) -> Contents:
     name : str
         Entry of `data/architectures.yml`.
     """
+    return _transformers_contents(name, _content())
+
+
+@cache
+def _transformers_contents(name: str, _architectures: bytes) -> Contents:
     from transformers.core_model_loading import revert_weight_conversion
 
     model = build_empty(name)

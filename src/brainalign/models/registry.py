@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, field_validator
 
-from brainalign.catalogue.model_list import model_rows, nearest_ids
+from brainalign.catalogue.model_list import list_of_models, nearest_ids, rows_in
 from brainalign.catalogue.references import Hub, Reference, parse_reference, rows_of
 
 if TYPE_CHECKING:
@@ -119,9 +119,13 @@ class ModelEntry(BaseModel):
         return value
 
 
-@cache
 def _entries() -> dict[str, ModelEntry]:
-    return {id_: ModelEntry(**row) for id_, row in model_rows().items()}
+    return _typed(list_of_models())
+
+
+@lru_cache(maxsize=2)
+def _typed(content: bytes) -> dict[str, ModelEntry]:
+    return {id_: ModelEntry(**row) for id_, row in rows_in(content).items()}
 
 
 def models(

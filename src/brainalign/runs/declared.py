@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from brainalign.catalogue.entries import DataFile, MissingDataError, catalogue, files_of
-from brainalign.catalogue.kept_models import lenders_of
+from brainalign.catalogue.kept_models import ARCHITECTURES, lenders_of
+from brainalign.catalogue.model_list import MODEL_LIST, model_rows
 from brainalign.runs.model_files import files_reference
 from brainalign.runs.parameters import ChapterParameters
 
@@ -44,13 +46,26 @@ def look_up(parameters: ChapterParameters) -> Declared:
     ChecksumError
         A file, optional or not, is not the one it should be.
     """
-    files, absent = [file for reference in parameters.data() for file in files_of(reference)], []
+    files, absent = [file for reference in needed_references(parameters) for file in files_of(reference)], []
     for reference in optional_references(parameters):
         try:
             files += files_of(reference)
         except MissingDataError:
             absent.append(reference)
     return Declared(tuple(dict.fromkeys(files)), tuple(absent))
+
+
+def needed_references(parameters: ChapterParameters) -> list[str]:
+    """What is declared, and the lists of this project that what is declared leads to."""
+    declared = parameters.data()
+    values = [v for value in vars(parameters).values() for v in (value if isinstance(value, list) else [value])]
+    ids = {re.split("[#@]", value)[0] for value in values if isinstance(value, str)}
+    is_listed = MODEL_LIST in catalogue() and not ids.isdisjoint(model_rows(is_noted=False))
+    lists = [MODEL_LIST] if is_listed else []
+    # Of a model of transformers a twin with random weights may be made.
+    every = (*declared, *parameters.optional_data(), *values)
+    lists += [ARCHITECTURES] if lists or any(str(name).startswith("hf:") for name in every) else []
+    return list(dict.fromkeys([*declared, *(name for name in lists if name in catalogue())]))
 
 
 def optional_references(parameters: ChapterParameters) -> list[str]:
@@ -61,5 +76,5 @@ def optional_references(parameters: ChapterParameters) -> list[str]:
 
 def declared_references(parameters: ChapterParameters) -> set[str]:
     """Everything that a run may read, the models that lend positions to others included."""
-    references = {*parameters.data(), *optional_references(parameters)}
+    references = {*needed_references(parameters), *optional_references(parameters)}
     return references | {lender for reference in references for lender in lenders_of(reference)}

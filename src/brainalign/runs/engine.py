@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import nbformat
 import papermill
 import psutil
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError
 from nbformat import NotebookNode
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
+from brainalign.catalogue.home import data_home
 from brainalign.catalogue.locations import project_root
+from brainalign.runs import kernel
+from brainalign.runs.sources import compiled_source
 
 OnCell = Callable[[int, int], None]
 """Called after every cell with the number of finished cells and of all cells."""
@@ -87,22 +95,61 @@ class CellWatch:
         return RunTimeoutError(msg)
 
 
+@dataclass(frozen=True)
+class KernelOrder:
+    """How the kernel of one run is started.
+
+    Attributes
+    ----------
+    environment : mapping of str to str
+        Variables on top of those of this process, which stays as it is: other runs may be on their way in it.
+    processes : list of int
+        Takes the number of the kernel's process once it runs.
+    """
+
+    environment: Mapping[str, str]
+    processes: list[int] = field(default_factory=list)
+
+    def manager(self) -> type[AsyncKernelManager]:
+        """The class of managers that start such kernels."""
+        order = self
+
+        class _Manager(AsyncKernelManager):
+            @property
+            def kernel_spec(self) -> KernelSpec:
+                # -P: the folder of the program is no place to import from.
+                argv = [sys.executable, "-P", "-Xfrozen_modules=off", kernel.__file__, "-f", "{connection_file}"]
+                return KernelSpec(argv=argv, display_name="Python 3", language="python")
+
+            async def _async_launch_kernel(self, kernel_cmd: list[str], **options: Any) -> None:
+                await super()._async_launch_kernel(
+                    kernel_cmd, **{**options, "env": {**os.environ, **order.environment}}
+                )
+                order.processes.append(self.provisioner.pid)
+
+        return _Manager
+
+
 class _Engine(NBClientEngine):
     """papermill's own engine, which also has its cells watched."""
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: NotebookExecutionManager, kernel_name: str, *, watch: CellWatch, **options: Any
+        cls, nb_man: NotebookExecutionManager, kernel_name: str, *, watch: CellWatch, order: KernelOrder, **options: Any
     ) -> None:
-        """Execute under a watch."""
+        """Execute under a watch, in a kernel as ordered, in the project's folder."""
         watch.attach(nb_man)
+        # Not papermill's own cwd, which changes the folder of this process.
+        options |= {"kernel_manager_class": order.manager(), "resources": {"metadata": {"path": str(project_root())}}}
         super().execute_managed_notebook(nb_man, kernel_name, timeout_func=watch.seconds_left, **options)
 
 
 papermill_engines.register("brainalign", _Engine)
 
 
-def execute_notebook(notebook: NotebookNode, changed: Mapping[str, Any], target: Path, watch: CellWatch) -> None:
+def execute_notebook(
+    notebook: NotebookNode, changed: Mapping[str, Any], target: Path, watch: CellWatch, order: KernelOrder
+) -> None:
     """Execute a notebook in a new kernel, in the project's folder.
 
     Parameters
@@ -116,6 +163,8 @@ def execute_notebook(notebook: NotebookNode, changed: Mapping[str, Any], target:
         Where the executed notebook goes, also when a cell raises.
     watch : CellWatch
         Limits and progress.
+    order : KernelOrder
+        How the kernel is started. Nobody's start-up files run in it, and the project's source is compiled anew.
 
     Raises
     ------
@@ -133,8 +182,8 @@ def execute_notebook(notebook: NotebookNode, changed: Mapping[str, Any], target:
             engine_name="brainalign",
             kernel_name="python3",
             progress_bar=False,
-            cwd=str(project_root()),
             watch=watch,
+            order=order,
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # else it talks of TCP and of interrupts
         )
     except CellTimeoutError as error:
@@ -149,32 +198,37 @@ def _literal(path: Path) -> str:
 
 
 @contextmanager
-def kernel_environment(added: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables that a kernel started in the block gets; those of before come back.
+def kernel_environment(added: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Environment variables for a kernel; what they name exists within the block.
 
     Parameters
     ----------
     added : mapping of str to str
-        Variables on top of those that every run gets. These are read once, when Python or CUDA starts.
+        Variables on top of those that every run gets.
+
+    Yields
+    ------
+    dict
+        Read once, when Python, IPython, numba or CUDA starts.
     """
-    added = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8", **added}
-    before = {name: os.environ.get(name) for name in added}
-    os.environ.update(added)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    with tempfile.TemporaryDirectory(prefix="brainalign-") as private:
+        yield {
+            "PYTHONHASHSEED": "0",
+            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+            "IPYTHONDIR": private,
+            "NUMBA_CACHE_DIR": str(data_home() / "compiled" / compiled_source()),
+            kernel.DATA: str(project_root() / "data"),
+            **added,
+        }
 
 
 class PeakMemory:
-    """Largest resident memory of this process's kernels while the block runs.
+    """Largest resident memory of some processes and their children while the block runs.
 
     Parameters
     ----------
+    processes : list of int
+        Their numbers; more may come.
     every : float
         Seconds between two looks.
 
@@ -184,12 +238,13 @@ class PeakMemory:
         Bytes.
     """
 
-    def __init__(self, every: float = 0.1) -> None:
-        self.peak, self._every, self._stop = 0, every, threading.Event()
+    def __init__(self, processes: list[int], every: float = 0.1) -> None:
+        self.peak, self._processes, self._every, self._stop = 0, processes, every, threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
@@ -197,10 +252,16 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while not self._stop.wait(self._every):
-            total = 0
-            for process in psutil.Process().children(recursive=True):
-                try:
-                    total += process.memory_info().rss
-                except psutil.Error:
-                    continue  # it ended between the list and the look
+            total = sum(map(_resident, self._processes))
             self.peak = max(self.peak, total)
+
+
+def _resident(process: int) -> int:
+    total = 0
+    try:
+        started = psutil.Process(process)
+        for one in (started, *started.children(recursive=True)):
+            total += one.memory_info().rss
+    except psutil.Error:
+        pass  # it ended between the list and the look
+    return total

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from papermill.exceptions import PapermillExecutionError
 
 from brainalign.catalogue.entries import files_of
 from brainalign.catalogue.files import USE_LOG, DataFile, sha256_of
-from brainalign.runs.chapter import Chapter
+from brainalign.runs.chapter import Chapter, code_cells
 from brainalign.runs.declared import ABSENT, Declared, declared_references, look_up
-from brainalign.runs.engine import CellWatch, OnCell, PeakMemory, execute_notebook, kernel_environment
-from brainalign.runs.keys import RunKey, compute_key
+from brainalign.runs.engine import CellWatch, KernelOrder, OnCell, PeakMemory, execute_notebook, kernel_environment
+from brainalign.runs.errors import UsageError
+from brainalign.runs.keys import RunKey, compute_key, read_code
 from brainalign.runs.manifest import Manifest, hardware, now, scrub, software_versions, source_commit
+from brainalign.runs.opening import PARAMETER_LOG
 from brainalign.runs.parameters import DEFAULT_PROFILE, ChapterParameters
 from brainalign.runs.recording import RUN_FOLDER
 from brainalign.runs.stages import RECOMPUTE, STAGE_LOG
@@ -29,6 +31,9 @@ from brainalign.runs.store import NOTEBOOK, ChapterFailedError, Run, RunStore
 
 DEVICE_LOG = "BRAINALIGN_DEVICE_LOG"
 """The name that `brainalign.devices` has for it; typed again, because importing that module imports torch."""
+
+PARAMETERS = "parameters"
+"""The tag of the cell that gives every parameter its default; papermill puts other values behind it."""
 
 _TEXT_MIMES = ("text/plain", "text/html", "text/markdown")  # not images: their letters are no words
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -95,7 +100,7 @@ def run_chapter(
     Raises
     ------
     UsageError
-        For a parameter that does not exist or is not allowed.
+        For a parameter that does not exist or is not allowed, and when the cell of parameters has lost its tag.
     MissingDataError, ChecksumError
         When a file that the chapter reads cannot be trusted.
     ChapterFailedError
@@ -141,9 +146,10 @@ def execute_run(asked: AskedRun, store: RunStore) -> Run:
 
     Raises
     ------
-    MissingDataError, ChecksumError, ChapterFailedError, StoreError
+    UsageError, MissingDataError, ChecksumError, ChapterFailedError, StoreError
         See `run_chapter`.
     """
+    _check_parameter_cell(asked.chapter)
     folder = store.new_folder(asked.chapter.name, asked.key)
     try:
         run = store.commit(folder, _measure(asked, folder))
@@ -155,15 +161,29 @@ def execute_run(asked: AskedRun, store: RunStore) -> Run:
     return run
 
 
+def _check_parameter_cell(chapter: Chapter) -> None:
+    # Without the tag, papermill would put the values before the defaults, and the defaults would be computed.
+    tagged = [cell for cell in code_cells(chapter.read_source()) if PARAMETERS in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        msg = (
+            f"{chapter.source_path.name} has {len(tagged)} code cells with the tag '{PARAMETERS}', and needs one: that "
+            "which gives every parameter its default. Without it, no other value would reach the chapter."
+        )
+        raise UsageError(msg)
+
+
 def _measure(asked: AskedRun, folder: Path) -> Manifest:
     chapter, parameters, key = asked.chapter, asked.parameters, asked.key
     started, clock = now(), time.monotonic()
-    logs, memory = _Logs(folder), PeakMemory()
-    with kernel_environment(logs.environment | ({RECOMPUTE: "1"} if asked.force else {})), memory:
-        error = _run_notebook(asked, folder)
+    logs, versions = _Logs(folder), software_versions()
+    with kernel_environment(logs.environment | ({RECOMPUTE: "1"} if asked.force else {})) as environment:
+        order = KernelOrder(environment)
+        with PeakMemory(order.processes) as memory:
+            error = _run_notebook(asked, folder, order)
     declared, used = look_up(parameters), logs.take(USE_LOG)
-    wrong_data = _undeclared_data(used, parameters) or _changed_data(key, declared, used)
-    error = error or wrong_data
+    wrong = _other_parameters(parameters, logs.take(PARAMETER_LOG)) or _undeclared_data(used, parameters)
+    wrong = wrong or _changed_data(key, declared, used) or _changed_code(key, chapter, versions)
+    error = error or wrong
     device, notices = _device_used(logs.take(DEVICE_LOG))
     stages = [json.loads(line) for line in logs.take(STAGE_LOG)]
     _clean_notebook(folder)
@@ -181,7 +201,7 @@ def _measure(asked: AskedRun, folder: Path) -> Manifest:
         seconds=round(time.monotonic() - clock, 3),
         cell_seconds=asked.watch.seconds,
         peak_memory_bytes=memory.peak,
-        versions=software_versions(),
+        versions=versions,
         hardware=hardware(),
         device=device,
         notices=notices,
@@ -198,10 +218,11 @@ def _entry(file: DataFile) -> dict[str, str]:
     return {"file": file.label, "sha256": file.sha256, "licence": file.licence}
 
 
-def _run_notebook(asked: AskedRun, folder: Path) -> dict[str, Any] | None:
+def _run_notebook(asked: AskedRun, folder: Path, order: KernelOrder) -> dict[str, Any] | None:
     """Execute; what was raised, in the layout of the manifest, or None."""
     try:
-        execute_notebook(asked.chapter.read_source(), asked.parameters.changed(), folder / NOTEBOOK, asked.watch)
+        notebook, changed = asked.chapter.read_source(), asked.parameters.changed()
+        execute_notebook(notebook, changed, folder / NOTEBOOK, asked.watch, order)
     except PapermillExecutionError as raised:
         return _describe_cell_error(raised)
     except Exception as raised:  # a dead kernel or a timeout: the run failed, and the manifest has to say so
@@ -213,7 +234,7 @@ class _Logs:
     """Files into which the kernel writes what it used, a line each; they are no part of the run."""
 
     def __init__(self, folder: Path) -> None:
-        self._paths = {name: folder / f"{name.lower()}.log" for name in (USE_LOG, DEVICE_LOG, STAGE_LOG)}
+        self._paths = {name: folder / f"{name.lower()}.log" for name in (USE_LOG, DEVICE_LOG, STAGE_LOG, PARAMETER_LOG)}
         self.environment = {RUN_FOLDER: str(folder), **{name: str(path) for name, path in self._paths.items()}}
 
     def take(self, name: str) -> list[str]:
@@ -262,6 +283,35 @@ def _changed_data(key: RunKey, declared: Declared, used: list[str]) -> dict[str,
         return None
     text = f"{', '.join(changed)} changed while the chapter was running, so its numbers fit neither; run it again."
     return _describe_error("ChangedData", text)
+
+
+def _other_parameters(parameters: ChapterParameters, logged: list[str]) -> dict[str, Any] | None:
+    """What is wrong when the kernel's values, as it checked them itself, are not those that were asked for."""
+    asked = parameters.model_dump(mode="json")
+    for used in map(json.loads, logged):
+        other = [f"{name} {used[name]!r}, not {value!r}" for name, value in asked.items() if used[name] != value]
+        if other:
+            text = (
+                f"the chapter computed with {'; '.join(other)}, so its numbers are not those that were asked for. Set "
+                f"parameters in one cell only, the one with the tag '{PARAMETERS}'."
+            )
+            return _describe_error("OtherParameters", text)
+    return None
+
+
+def _changed_code(key: RunKey, chapter: Chapter, versions: Mapping[str, str]) -> dict[str, Any] | None:
+    """What is wrong when the chapter, the source or the packages are not those of the start."""
+    try:
+        changed = replace(key, **vars(read_code(chapter))).differences(key)
+    except OSError as error:
+        changed = [f"{error.filename}: {error.strerror}"]
+    installed = software_versions()
+    names = [name for name in {**versions, **installed} if versions.get(name) != installed.get(name)]
+    changed += [f"the installed version of {name}" for name in names]
+    if not changed:
+        return None
+    text = f"{'; '.join(changed)} changed while the chapter was running, so its numbers fit neither; run it again."
+    return _describe_error("ChangedCode", text)
 
 
 def _describe_error(kind: str, text: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +12,9 @@ from brainalign.runs.errors import unknown
 from brainalign.runs.front_matter import read_front_matter, source_paths
 from brainalign.runs.parameter_models import parameters_of
 from brainalign.runs.parameters import ChapterParameters
+
+PARAMETER_LOG = "BRAINALIGN_PARAMETER_LOG"
+"""Environment variable with a file to which the values that a chapter computes with are added, a line of JSON."""
 
 
 def open_chapter(name: str, namespace: Mapping[str, Any]) -> ChapterParameters:
@@ -38,6 +43,15 @@ def open_chapter(name: str, namespace: Mapping[str, Any]) -> ChapterParameters:
         found = read_front_matter(path)
         declared = found.values.get("name") if isinstance(found.values, dict) else None
         if declared == name:
-            return parameters_of(found, declaration_of(found)).from_notebook(namespace)
+            parameters = parameters_of(found, declaration_of(found)).from_notebook(namespace)
+            _note(parameters)
+            return parameters
         known.append(str(declared))
     raise unknown(kind="chapter", given=name, known=known)
+
+
+def _note(parameters: ChapterParameters) -> None:
+    log = os.environ.get(PARAMETER_LOG)
+    if log:
+        with open(log, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(parameters.model_dump(mode="json")) + "\n")

@@ -18,6 +18,16 @@ def lock_checksum() -> dict[str, str]:
     return {LOCK_FILE: hashlib.sha256((project_root() / LOCK_FILE).read_bytes()).hexdigest()}
 
 
+def compiled_source() -> str:
+    """Checksum of all modules that numba compiles; names the folder of what it compiled of them.
+
+    numba itself tells an older version by time and size, and of functions of other modules it does not see a change.
+    """
+    paths = sorted(Path(brainalign.__file__).parent.rglob("*.py"))
+    texts = [content for path in paths if b"numba" in (content := path.read_bytes())]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+
+
 def source_behind(uses: Iterable[Use]) -> dict[str, str]:
     """Modules of `brainalign` that some code depends on, with checksums of what their sources mean.
 

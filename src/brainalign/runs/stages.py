@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from brainalign.catalogue.entries import files_of
-from brainalign.catalogue.files import USE_LOG
+from brainalign.catalogue.files import USE_LOG, MissingDataError, noted
 from brainalign.catalogue.home import data_home
 from brainalign.runs.errors import StoreWarning, UsageError
 from brainalign.runs.fingerprints import fingerprint, fingerprint_function
@@ -87,7 +87,8 @@ def stage(name: str, inputs: Mapping[str, Any], compute: Callable[[], Result]) -
     facts = {
         "layout": _LAYOUT, "name": name, "key": key, "kind": kind, "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(), "seconds": round(time.monotonic() - began, 3),
-        "data": {reference: _checksums(reference) for reference in sorted(set(references))},
+        # What was read before counts as well: a value read then may be kept by what `compute` calls.
+        "data": {reference: _checksums(reference) for reference in sorted({*references, *noted})},
     }  # fmt: skip
     _keep(receipt, content, facts)
     _log(name, key, "computed")
@@ -251,7 +252,10 @@ def _references_read() -> Iterator[list[str]]:
 
 
 def _checksums(reference: str) -> dict[str, str]:
-    return {file.label: file.sha256 for file in files_of(reference)}
+    try:
+        return {file.label: file.sha256 for file in files_of(reference)}
+    except MissingDataError:
+        return {}  # the stage did without
 
 
 def _log(name: str, key: str, origin: str) -> None:

@@ -82,12 +82,15 @@ def read_module(text: str, name: str, *, is_package: bool) -> ModuleText:
     is_package : bool
         Whether it is the ``__init__.py`` of a package.
 
-    Raises
-    ------
-    SyntaxError
-        The text is no Python.
+    Returns
+    -------
+    ModuleText
+        A text that is no Python imports nothing, and means what it is.
     """
-    tree = _behaviour(ast.parse(text))
+    try:
+        tree = _behaviour(ast.parse(text))
+    except (SyntaxError, ValueError):
+        tree = ast.Module([ast.Expr(ast.Constant(text))], [])
     home = name if is_package else name.rpartition(".")[0]
     top = list(top_statements(tree.body))
     imports = [node for node in top if isinstance(node, ast.Import | ast.ImportFrom)]
