@@ -57,9 +57,6 @@ def _sha256(path: str, _size: int, _changed: int, _inode: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-noted: set[str] = set()
-"""References that this process has read."""
-
 located: set[str] = set()
 """Files of the project's data that may be opened; a kernel notes every other that is, see `brainalign.runs.kernel`."""
 
@@ -93,8 +90,7 @@ def is_use_noted() -> bool:
 
 
 def note_use(reference: str) -> None:
-    """Add a reference to what this process has read, and to the log of it, if there is one."""
-    noted.add(reference)
+    """Add a reference to the log of what was read, if there is one."""
     log = os.environ.get(USE_LOG)
     if log:
         with open(log, "a", encoding="utf-8") as stream:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from brainalign.catalogue.entries import files_of
-from brainalign.catalogue.files import USE_LOG, MissingDataError, noted
+from brainalign.catalogue.files import USE_LOG, MissingDataError
 from brainalign.catalogue.home import data_home
 from brainalign.runs.errors import StoreWarning, UsageError
 from brainalign.runs.fingerprints import fingerprint, fingerprint_function
@@ -87,8 +87,7 @@ def stage(name: str, inputs: Mapping[str, Any], compute: Callable[[], Result]) -
     facts = {
         "layout": _LAYOUT, "name": name, "key": key, "kind": kind, "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(), "seconds": round(time.monotonic() - began, 3),
-        # What was read before counts as well: a value read then may be kept by what `compute` calls.
-        "data": {reference: _checksums(reference) for reference in sorted({*references, *noted})},
+        "data": {reference: _checksums(reference) for reference in sorted(set(references))},
     }  # fmt: skip
     _keep(receipt, content, facts)
     _log(name, key, "computed")
@@ -244,11 +243,14 @@ def _references_read() -> Iterator[list[str]]:
         finally:
             os.environ.pop(USE_LOG)
             text = log.read_text(encoding="utf-8") if log.exists() else ""
-            references += text.splitlines()
             if outer is not None:
                 os.environ[USE_LOG] = outer
-                with open(outer, "a", encoding="utf-8") as stream:
+                with open(outer, "a+", encoding="utf-8") as stream:
                     stream.write(text)
+                    # What the run read before counts as well: what is called here may have kept a value of it.
+                    stream.seek(0)
+                    text = stream.read()
+            references += [line for line in text.splitlines() if not line.startswith("data/")]
 
 
 def _checksums(reference: str) -> dict[str, str]:
