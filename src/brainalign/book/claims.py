@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from brainalign.book.criteria import Criterion
 from brainalign.catalogue.files import own_file
+from brainalign.catalogue.locations import project_root
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.errors import unknown
 from brainalign.runs.lined_yaml import read_lines
