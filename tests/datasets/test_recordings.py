@@ -201,3 +201,19 @@ def test_freeman_ziemba_averages_within_bins():
 def test_a_recording_that_is_not_here_says_how_to_obtain_it(load, name, remedy):
     with pytest.raises(MissingDataError, match=rf"(?s){name}: the (file|folder) .*{re.escape(remedy)}"):
         load()
+
+
+def test_stray_files_beside_the_units_change_nothing(mante):
+    expected = load_mante_2013().responses
+    folder = folder_of("mante-2013") / "PFC data 1"
+    (folder / "._a_unit.mat").write_bytes(b"\x00\x05\x16\x07Mac OS X")
+    savemat(folder / "notes.mat", {"author": "someone"})
+    with pytest.warns(UserWarning, match=r"notes\.mat holds no variable unit and is left out"):
+        assert_array_equal(load_mante_2013().responses, expected)
+
+
+def test_a_unit_that_cannot_be_read_is_named(mante):
+    path = folder_of("mante-2013") / "PFC data 1" / "b_unit.mat"
+    path.write_bytes(path.read_bytes()[:400])
+    with pytest.raises(ValueError, match=r"PFC data 1/b_unit\.mat is no MATLAB file, or was cut off"):
+        load_mante_2013()

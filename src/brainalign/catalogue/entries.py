@@ -290,6 +290,12 @@ def files_of(reference: str) -> list[DataFile]:
 def _found_by_hand(name: str, record: CatalogueEntry) -> list[str]:
     folder = folder_of(name)
     below = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    unreadable = next((path for path in below if not path.as_posix().isprintable()), None)
+    if unreadable is not None:
+        msg = (
+            f"{name}: the name of {os.fsencode(unreadable)!r} in {folder} is not in UTF-8; rename that file or folder."
+        )
+        raise ValueError(msg)
     # Without what DataLad keeps for itself.
     names = sorted(path.as_posix() for path in below if not any(part.startswith(".") for part in path.parts))
     if not names:

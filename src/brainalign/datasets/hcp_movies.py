@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import nibabel
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from brainalign.catalogue.entries import locate
 from brainalign.datasets.choices import check_choice, check_selection
+from brainalign.datasets.containers import open_hdf5
 from brainalign.datasets.naturalistic import (
     NaturalisticRecording,
     check_signal,
@@ -172,7 +172,7 @@ def load_movie_labels(run: int) -> MovieLabels:
     """
     check_choice("run", run, FILMS)
     film = FILMS[run]
-    with h5py.File(locate(_NAME, _LABELS), "r") as file:
+    with open_hdf5(locate(_NAME, _LABELS), _LABELS) as file:
         absent = [key for key in ("synsets", film, f"{film}_est", f"{film}_val") if key not in file]
         if absent:
             msg = f"{_LABELS} lacks {', '.join(absent)}; it has {', '.join(file)}. Obtain the file anew."

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import h5py
 import nibabel
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from brainalign.catalogue.entries import MissingDataError, locate
 from brainalign.datasets.captions import read_captions
 from brainalign.datasets.choices import check_choice, check_selection
+from brainalign.datasets.containers import open_hdf5
 from brainalign.datasets.grids import on_grid
 from brainalign.datasets.naturalistic import NaturalisticRecording, check_columns, check_signal, sample_table
 from brainalign.datasets.text_tables import read_text_table
@@ -143,7 +143,7 @@ def load_nsd_images(numbers: ArrayLike) -> NDArray[np.uint8]:
     """
     path = f"{_STIMULI}/nsd_stimuli.hdf5"
     distinct, index = np.unique(np.asarray(numbers, dtype=np.int64), return_inverse=True)
-    with h5py.File(locate(_NAME, path), "r") as file:
+    with open_hdf5(locate(_NAME, path), path) as file:
         if "imgBrick" not in file or file["imgBrick"].ndim != 4:
             msg = f"{path} lacks the dataset imgBrick of shape (images, height, width, 3). Obtain the file anew."
             raise ValueError(msg)
@@ -208,7 +208,7 @@ def _factor(values: NDArray[np.float32], path: str) -> float:
 
 
 def _read_hdf5(found: Path, path: str) -> NDArray:
-    with h5py.File(found, "r") as file:
+    with open_hdf5(found, path) as file:
         if "betas" not in file:
             msg = f"{path} lacks the dataset betas; it has {', '.join(file)}. Obtain the file anew."
             raise ValueError(msg)

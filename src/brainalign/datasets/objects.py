@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
 from scipy.spatial.distance import squareform
 
 from brainalign.catalogue.entries import locate
+from brainalign.datasets.containers import read_matlab
 
 CATEGORIES = ("animate", "inanimate", "human", "nonhuman", "body", "face", "natural object", "artificial object")
 """Categories that the images were chosen for; an image belongs to several (a hand is animate, human and body)."""
@@ -80,8 +80,8 @@ def load_object_dissimilarities() -> ObjectDissimilarities:
     ----------
     Kriegeskorte et al. 2008, Neuron 60, Figure 1.
     """
-    sessions = loadmat(locate("objects-92", _SESSIONS_FILE))["RDMs"][0]
-    published = loadmat(locate("objects-92", _PUBLISHED_FILE))
+    sessions = read_matlab(locate("objects-92", _SESSIONS_FILE), _SESSIONS_FILE)["RDMs"][0]
+    published = read_matlab(locate("objects-92", _PUBLISHED_FILE), _PUBLISHED_FILE)
     stimuli = published["stimuli_92objs"][0]
     by_name = {_text(record["name"])[:3]: _square(record["RDM"]) for record in published["RDMs_mIT_hIT_fig1"][0]}
     return ObjectDissimilarities(

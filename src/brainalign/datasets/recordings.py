@@ -5,18 +5,18 @@ None of them can be fetched without a person's doing; `brainalign.catalogue.entr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
 from scipy.ndimage import gaussian_filter1d
 
 from brainalign.catalogue.entries import MissingDataError, entry, folder_of, locate
 from brainalign.datasets.choices import check_choice
+from brainalign.datasets.containers import open_hdf5, read_matlab
+from brainalign.numeric import as_numbers
 
 __all__ = [
     "Recording",
@@ -75,7 +75,13 @@ def load_mante_2013(subject: str = "ar", *, bin_ms: float = 50.0) -> Recording:
     MissingDataError
         If the folder is not there; the text says how to obtain it.
     ValueError
-        For an unknown subject, bins that do not fit, or files of which none has all conditions.
+        For an unknown subject, bins that do not fit, a file that cannot be read, or files of which none has all
+        conditions.
+
+    Warns
+    -----
+    UserWarning
+        For a file without a unit, which is left out.
 
     References
     ----------
@@ -83,13 +89,19 @@ def load_mante_2013(subject: str = "ar", *, bin_ms: float = 50.0) -> Recording:
     """
     check_choice("subject", subject, _MANTE_FOLDERS)
     folder = _MANTE_FOLDERS[subject]
-    names = sorted(path.name for path in (folder_of("mante-2013") / folder).glob("*.mat"))
+    files = (folder_of("mante-2013") / folder).glob("*.mat")
+    names = sorted(path.name for path in files if not path.name.startswith("."))  # macOS leaves ._unit.mat behind
     if not names:
         msg = f"mante-2013: the folder {folder} is missing or empty. To obtain it: {entry('mante-2013').obtain}"
         raise MissingDataError(msg)
     units, conditions = [], None
     for name in names:
-        unit = loadmat(locate("mante-2013", f"{folder}/{name}"), simplify_cells=True)["unit"]
+        variables = read_matlab(locate("mante-2013", f"{folder}/{name}"), f"{folder}/{name}", simplify_cells=True)
+        if "unit" not in variables:
+            msg = f"mante-2013: {folder}/{name} holds no variable unit and is left out."
+            warnings.warn(msg, UserWarning, stacklevel=2)
+            continue
+        unit = variables["unit"]
         found, means = _mean_by_correct_condition(unit, bin_ms)
         if len(found) == _MANTE_N_CONDITIONS:
             units.append(means)
@@ -141,8 +153,6 @@ def load_hatsopoulos_2007(*, window_ms: tuple[float, float] = (0.0, 500.0), bin_
     ------
     MissingDataError
         If the file is not there; the text says how to obtain it.
-    ModuleNotFoundError
-        If h5py is not installed.
     ValueError
         For a window that is not a positive multiple of the bin.
 
@@ -159,7 +169,7 @@ def load_hatsopoulos_2007(*, window_ms: tuple[float, float] = (0.0, 500.0), bin_
     if n_bins < 1 or abs(n_bins * bin_ms - (stop - start)) > 1e-9:
         msg = f"the window from {start} to {stop} ms must be a positive multiple of bin_ms = {bin_ms}."
         raise ValueError(msg)
-    with _open_hdf5("hatsopoulos-2007", _HATSOPOULOS) as file:
+    with open_hdf5(locate("hatsopoulos-2007", _HATSOPOULOS), _HATSOPOULOS) as file:
         units = _matlab_vectors(file, file["spikes"])
         onsets = _matlab_vectors(file, file["stmv_cell"], keep_empty=True)
     edges = (start + bin_ms * np.arange(n_bins + 1)) / 1000
@@ -181,8 +191,6 @@ def load_majaj_hong_2015() -> Recording:
     ------
     MissingDataError
         If the file is not there; the text says how to obtain it.
-    ModuleNotFoundError
-        If h5py is not installed.
 
     References
     ----------
@@ -210,8 +218,6 @@ def load_freeman_ziemba_2013(*, bin_ms: int = 150) -> Recording:
     ------
     MissingDataError
         If the file is not there; the text says how to obtain it.
-    ModuleNotFoundError
-        If h5py is not installed.
     ValueError
         If the bins do not fit.
 
@@ -240,18 +246,6 @@ def _average_repetitions(
     return Recording(means, {label: coordinates[variable][first]})
 
 
-@contextmanager
-def _open_hdf5(name: str, path: str) -> Iterator[Any]:
-    located = locate(name, path)
-    try:
-        import h5py
-    except ModuleNotFoundError as error:
-        msg = f"{name} is an HDF5 file, which the package h5py reads; install it: python -m pip install h5py"
-        raise ModuleNotFoundError(msg) from error
-    with h5py.File(located, "r") as file:
-        yield file
-
-
 def _matlab_vectors(file: Any, array: Any, *, keep_empty: bool = False) -> list[NDArray[np.float64]]:
     """Vectors in a MATLAB cell array of version 7.3, also those in cells within cells."""
     if array.attrs.get("MATLAB_empty", 0):
@@ -265,11 +259,11 @@ def _matlab_vectors(file: Any, array: Any, *, keep_empty: bool = False) -> list[
 
 def _read_assembly(name: str, path: str) -> tuple[NDArray[np.float64], dict[str, NDArray[Any]]]:
     """Values of shape (n_bins, n_presentations, n_units) and the coordinates of a netCDF file of Brain-Score."""
-    with _open_hdf5(name, path) as file:
+    with open_hdf5(locate(name, path), path) as file:
         variables = {key: item for key, item in file.items() if hasattr(item, "dims")}
         main = max(variables.values(), key=lambda item: (item.ndim, item.size))
         axes = [dimension[0].name.strip("/") for dimension in main.dims]
-        values = np.asarray(main, dtype=float)
+        values = as_numbers(main, name=f"{path}: {main.name.strip('/')}").astype(np.float64)
         coordinates = {key: _text(item) for key, item in variables.items() if item.ndim == 1}
     if "time_bin" not in axes:
         axes, values = ["time_bin", *axes], values[None]
