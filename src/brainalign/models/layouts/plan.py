@@ -9,7 +9,14 @@ from typing import Any
 
 from brainalign.models.checkpoints.checkpoint import TensorPart
 from brainalign.models.layouts.layout import Layout
-from brainalign.models.layouts.match import Header, choose_layout, find_layouts, match_layers, match_optional, present
+from brainalign.models.layouts.match import (
+    Header,
+    choose_layout,
+    find_layouts,
+    match_layers,
+    match_optional,
+    tensors_in_words,
+)
 from brainalign.models.layouts.settings import count_heads, count_layers, position_kinds
 
 
@@ -231,7 +238,7 @@ def _check_positions(header: Header, layout: Layout, found: tuple[bool, bool]) -
     kind, expected = next((kind, want) for kind, there, want in zip(kinds, found, told, strict=True) if there != want)
     cause = f"lacks {kind}, and should have it: it is incomplete" if expected else f"holds {kind}, and should not"
     msg = (
-        f"'{header.reference}' {cause}, or its config.json is that of another model. {present(header.names())} Fetch "
-        "all its files again."
+        f"'{header.reference}' {cause}, or its config.json is that of another model. "
+        f"{tensors_in_words(header.names())} Fetch all its files again."
     )
     raise ValueError(msg)
