@@ -19,6 +19,7 @@ from brainalign.book.checks import check_pages
 from brainalign.book.generated import contents
 from brainalign.book.pages import RECORD, assemble_page, page_record
 from brainalign.book.redirects import write_redirects
+from brainalign.book.reference import write_reference_pages
 from brainalign.catalogue.entries import MissingDataError
 from brainalign.catalogue.locations import project_root
 from brainalign.runs.chapter import Chapter
@@ -205,6 +206,7 @@ def _stage(outcomes: Sequence[ChapterOutcome], source: Path) -> None:
     toc["parts"] = [part for part in toc["parts"] if part["chapters"]]
     (source / CONTENTS).write_text(yaml.safe_dump(toc, sort_keys=False, allow_unicode=True), encoding="utf-8")
     shutil.copytree(root / "book", source / "book")
+    write_reference_pages(source)
     (source / "notebooks").mkdir()
     for outcome in outcomes:
         nbformat.write(outcome.page, source / "notebooks" / f"{outcome.chapter.stem}.ipynb")

@@ -31,7 +31,7 @@ GLUE_MIME = f"{_GLUE_PREFIX}text/plain"
 def record(name: str, value: Any) -> None:
     """Keep a result under a name, with the run and for the prose of the page.
 
-    In prose, ``{glue:text}`name:.2f` `` shows the number as recorded, so text and run cannot disagree.
+    In prose, the role ``glue:text`` of MyST shows the number as recorded, so text and run cannot disagree.
 
     Parameters
     ----------
