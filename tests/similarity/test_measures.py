@@ -1,7 +1,10 @@
 """Every registered measure against what it declares; a measure is tested from the moment it is listed."""
 
 import dataclasses
+import importlib
 import math
+import pkgutil
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -11,14 +14,16 @@ from scipy.sparse import csr_matrix
 from torch.testing import assert_close
 
 import brainalign.similarity
+from brainalign.similarity import kernels
 from brainalign.similarity.measures import (
     INVARIANCES,
     MEASURES,
     Measure,
+    gather_measures,
     get_measure,
-    index_measures,
     list_measures,
 )
+from brainalign.similarity.registration import measure
 from tests.similarity.properties import (
     TRANSFORMS,
     assert_batched,
@@ -283,14 +288,39 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 
 def test_a_name_that_comes_twice_is_refused():
-    with pytest.raises(ValueError, match=r"two measures are named 'linear_cka'"):
-        index_measures([*MEASURES, MEASURES[0]])
+    with pytest.raises(ValueError, match="two measures are named 'linear_cka'"):
+        gather_measures(kernels, kernels)
 
 
 def test_an_unknown_invariance_is_refused():
-    record = dataclasses.replace(MEASURES[0], invariances=frozenset({"rotation", "orthogonal"}))
-    with pytest.raises(ValueError, match=r"linear_cka: unknown invariances \['rotation'\]; choose from \['orthogonal'"):
-        index_measures([record])
+    with pytest.raises(ValueError, match=r"linear_cka: unknown invariances \['rotation'\]"):
+        measure(
+            kind="score", bounds=(0.0, 1.0), identity=1.0, is_symmetric=True, is_metric=False, is_differentiable=True,
+            invariances=frozenset({"rotation", "orthogonal"}), reference="nobody",
+        )(kernels.linear_cka)  # fmt: skip
+
+
+def test_a_measure_is_listed_when_it_is_defined_and_only_there():
+    """A new measure touches one place: the file that defines it."""
+    module = ModuleType("new_measures")
+    promises = {name: getattr(get_measure("linear_cka"), name) for name in ("kind", "bounds", "identity", "reference")}
+    promises |= {"is_symmetric": True, "is_metric": False, "is_differentiable": True, "invariances": frozenset()}
+
+    @measure(**promises)
+    def always_one(X, Y):
+        return torch.ones(())
+
+    always_one.__module__ = module.__name__
+    module.always_one = always_one
+    module.linear_cka = kernels.linear_cka  # imported, not defined there
+    assert [record.name for record in gather_measures(module)] == ["always_one"]
+
+
+def test_every_module_that_defines_a_measure_is_gathered():
+    for found in pkgutil.iter_modules(brainalign.similarity.__path__):
+        module = importlib.import_module(f"brainalign.similarity.{found.name}")
+        for record in gather_measures(module):
+            assert record in MEASURES
 
 
 def test_a_record_cannot_be_changed():

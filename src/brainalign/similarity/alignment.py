@@ -12,10 +12,24 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from brainalign.arrays import center_columns, center_to_unit_scale, check_paired, sum_of_squares, widest_range
+from brainalign.similarity.registration import COLUMN_MEANS, QUARTER_TURN, SHAPE, SIZE_AND_SHAPE, UNBOUNDED, measure
 
 __all__ = ["angular_procrustes_distance", "normalized_bures_similarity", "procrustes_distance", "shape_distance"]
 
 
+@measure(
+    kind="angle",
+    bounds=(0.0, QUARTER_TURN),
+    identity=0.0,
+    is_symmetric=True,
+    is_metric=True,
+    is_differentiable=True,
+    invariances=SHAPE,
+    centering=COLUMN_MEANS,
+    normalization="Frobenius norms",
+    padding="zero columns, which change nothing",
+    reference="Williams et al. 2021",
+)
 def angular_procrustes_distance(X: Tensor, Y: Tensor) -> Tensor:
     """Angle that remains between two representations after the best rotation of one onto the other.
 
@@ -61,49 +75,18 @@ def angular_procrustes_distance(X: Tensor, Y: Tensor) -> Tensor:
     return angle(_normalized_bures(center_to_unit_scale(X), center_to_unit_scale(Y))).to(X.dtype)
 
 
-def normalized_bures_similarity(X: Tensor, Y: Tensor) -> Tensor:
-    """Cosine between two representations after the best rotation of one onto the other.
-
-    1 when Y is X up to rotation, scale and shift; 0 when every feature of X is uncorrelated with every one of Y.
-    A principal component weighs with its variance, not with the square of it as in CKA.
-
-    Parameters
-    ----------
-    X, Y : Tensor of shape (..., n_samples, n_features_x) and (..., n_samples, n_features_y)
-        Representations of the same samples.
-
-    Returns
-    -------
-    Tensor of shape (...)
-        Similarity in [0, 1], 1 = same.
-
-    Raises
-    ------
-    ValueError
-        What `brainalign.arrays.check_paired` refuses.
-
-    Notes
-    -----
-    ||X'Y||_* / (||X||_F ||Y||_F) with the columns centered: also the fidelity of the two Gram matrices, and the cosine
-    of `angular_procrustes_distance`. The gradient of the nuclear norm ||X'Y||_* = sum of s_i is Y V U' with
-    X'Y = U diag(s) V', where singular values of 0 take no part (the shortest of the subgradients).
-    Costs n p q and a singular value decomposition of the smaller of p, q or n.
-
-    References
-    ----------
-    Tang, Maddox, Dickens, Diethe and Damianou (2020). Similarity of neural networks with gradients. arXiv 2003.11498.
-    Harvey, Larsen and Williams (2024). Duality of Bures and shape distances. UniReps, equation 7.
-
-    Examples
-    --------
-    >>> X = torch.tensor([[-1.0], [0.0], [1.0]])
-    >>> normalized_bures_similarity(X, 5 - 3 * X)
-    tensor(1.)
-    """
-    X, Y = check_paired(X, Y, measure="normalized_bures_similarity", min_samples=3)
-    return _normalized_bures(center_to_unit_scale(X), center_to_unit_scale(Y)).to(X.dtype).clamp(max=1)  # rounding
-
-
+@measure(
+    kind="distance",
+    bounds=(0.0, UNBOUNDED),
+    identity=0.0,
+    is_symmetric=True,
+    is_metric=True,
+    is_differentiable=True,
+    invariances=SIZE_AND_SHAPE,
+    centering=COLUMN_MEANS,
+    padding="zero columns, which change nothing",
+    reference="Williams et al. 2021",
+)
 def procrustes_distance(X: Tensor, Y: Tensor) -> Tensor:
     """Euclidean distance that remains between two representations after the best rotation of one onto the other.
 
@@ -150,6 +133,75 @@ def procrustes_distance(X: Tensor, Y: Tensor) -> Tensor:
     return (unit[..., 0, 0] * square_root(squared)).to(X.dtype)
 
 
+@measure(
+    kind="score",
+    bounds=(0.0, 1.0),
+    identity=1.0,
+    is_symmetric=True,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=SHAPE,
+    centering=COLUMN_MEANS,
+    normalization="Frobenius norms",
+    padding="zero columns, which change nothing",
+    reference="Tang et al. 2020; Harvey et al. 2024",
+)
+def normalized_bures_similarity(X: Tensor, Y: Tensor) -> Tensor:
+    """Cosine between two representations after the best rotation of one onto the other.
+
+    1 when Y is X up to rotation, scale and shift; 0 when every feature of X is uncorrelated with every one of Y.
+    A principal component weighs with its variance, not with the square of it as in CKA.
+
+    Parameters
+    ----------
+    X, Y : Tensor of shape (..., n_samples, n_features_x) and (..., n_samples, n_features_y)
+        Representations of the same samples.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        Similarity in [0, 1], 1 = same.
+
+    Raises
+    ------
+    ValueError
+        What `brainalign.arrays.check_paired` refuses.
+
+    Notes
+    -----
+    ||X'Y||_* / (||X||_F ||Y||_F) with the columns centered: also the fidelity of the two Gram matrices, and the cosine
+    of `angular_procrustes_distance`. The gradient of the nuclear norm ||X'Y||_* = sum of s_i is Y V U' with
+    X'Y = U diag(s) V', where singular values of 0 take no part (the shortest of the subgradients).
+    Costs n p q and a singular value decomposition of the smaller of p, q or n.
+
+    References
+    ----------
+    Tang, Maddox, Dickens, Diethe and Damianou (2020). Similarity of neural networks with gradients. arXiv 2003.11498.
+    Harvey, Larsen and Williams (2024). Duality of Bures and shape distances. UniReps, equation 7.
+
+    Examples
+    --------
+    >>> X = torch.tensor([[-1.0], [0.0], [1.0]])
+    >>> normalized_bures_similarity(X, 5 - 3 * X)
+    tensor(1.)
+    """
+    X, Y = check_paired(X, Y, measure="normalized_bures_similarity", min_samples=3)
+    return _normalized_bures(center_to_unit_scale(X), center_to_unit_scale(Y)).to(X.dtype).clamp(max=1)  # rounding
+
+
+@measure(
+    kind="angle",
+    bounds=(0.0, QUARTER_TURN),
+    identity=0.0,
+    is_symmetric=True,
+    is_metric=True,
+    is_differentiable=True,
+    invariances=SHAPE,
+    centering=COLUMN_MEANS,
+    normalization="half-way whitened by default, then Frobenius norms",
+    padding="zero columns, which change nothing",
+    reference="Williams et al. 2021",
+)
 def shape_distance(X: Tensor, Y: Tensor, *, alpha: float = 0.5) -> Tensor:
     """Angle that remains after partial whitening and the best rotation: between Procrustes and CCA.
 

@@ -14,10 +14,23 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 from brainalign.arrays import center_to_unit_scale, check_paired
 from brainalign.similarity.alignment import nuclear_norm_of_product
+from brainalign.similarity.registration import COLUMN_MEANS, SHAPE, SUBSPACE, measure
 
 __all__ = ["mean_canonical_correlation", "pwcca", "svcca"]
 
 
+@measure(
+    kind="score",
+    bounds=(0.0, 1.0),
+    identity=1.0,
+    is_symmetric=True,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=SUBSPACE,
+    centering=COLUMN_MEANS,
+    normalization="whitened; mean over the narrower representation's dimensions",
+    reference="Hotelling 1936; Raghu et al. 2017",
+)
 def mean_canonical_correlation(X: Tensor, Y: Tensor) -> Tensor:
     """Mean canonical correlation (CCA): whether two representations span the same directions over the samples.
 
@@ -69,6 +82,18 @@ def mean_canonical_correlation(X: Tensor, Y: Tensor) -> Tensor:
     return (nuclear_norm_of_product(U, V) / torch.minimum(p, q)).to(X.dtype).clamp(max=1)  # rounding
 
 
+@measure(
+    kind="score",
+    bounds=(0.0, 1.0),
+    identity=1.0,
+    is_symmetric=True,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=SHAPE,
+    centering=COLUMN_MEANS,
+    normalization="principal components up to 99 % of the variance, whitened; mean over the fewer components",
+    reference="Raghu et al. 2017",
+)
 def svcca(X: Tensor, Y: Tensor, *, variance: float = 0.99) -> Tensor:
     """Mean canonical correlation of the leading principal components.
 
@@ -125,6 +150,20 @@ def svcca(X: Tensor, Y: Tensor, *, variance: float = 0.99) -> Tensor:
     return (nuclear_norm_of_product(U, V) / torch.minimum(p, q)).to(X.dtype).clamp(max=1)  # rounding
 
 
+@measure(
+    kind="score",
+    bounds=(0.0, 1.0),
+    identity=1.0,
+    is_symmetric=False,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=frozenset({"isotropic_scaling", "translation", "permutation"}),
+    source_invariances=frozenset({"orthogonal", "invertible_linear"}),
+    arguments=("source", "target"),
+    centering=COLUMN_MEANS,
+    normalization="whitened; mean weighted by how much of the target's features each direction carries",
+    reference="Morcos et al. 2018",
+)
 def pwcca(*, source: Tensor, target: Tensor) -> Tensor:
     """Canonical correlations, weighted by how much of the target each canonical direction carries.
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from brainalign.arrays import center_to_unit_scale, check_paired, sum_of_squares
+from brainalign.similarity.registration import COLUMN_MEANS, SHAPE, UNBOUNDED, measure
 
 __all__ = ["effective_shared_dimensionality", "participation_ratio"]
 
@@ -51,6 +52,18 @@ def participation_ratio(X: Tensor) -> Tensor:
     return (total.square() / sum_of_squares(_smaller_gram(X), precision=torch.float64)).to(X.dtype)
 
 
+@measure(
+    kind="score",
+    bounds=(0.0, UNBOUNDED),
+    identity=None,
+    is_symmetric=True,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=SHAPE,
+    centering=COLUMN_MEANS,
+    normalization="participation ratios",
+    reference="Giaffar et al. 2024",
+)
 def effective_shared_dimensionality(X: Tensor, Y: Tensor) -> Tensor:
     """Effective number of dimensions that two representations share.
 

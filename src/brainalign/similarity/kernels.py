@@ -11,10 +11,23 @@ import torch
 from torch import Tensor
 
 from brainalign.arrays import center_to_unit_scale, check_paired
+from brainalign.similarity.registration import COLUMN_MEANS, SHAPE, UNBOUNDED, measure
 
 __all__ = ["debiased_linear_cka", "linear_cka", "neuron_corrected_linear_cka", "rbf_cka"]
 
 
+@measure(
+    kind="score",
+    bounds=(0.0, 1.0),
+    identity=1.0,
+    is_symmetric=True,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=SHAPE,
+    centering=COLUMN_MEANS,
+    normalization="Frobenius norms of the Gram matrices",
+    reference="Kornblith et al. 2019",
+)
 def linear_cka(X: Tensor, Y: Tensor) -> Tensor:
     """Linear centered kernel alignment: the cosine between two centered Gram matrices.
 
@@ -57,6 +70,18 @@ def linear_cka(X: Tensor, Y: Tensor) -> Tensor:
     return (xy / (xx * yy).sqrt()).to(X.dtype).clamp(max=1)  # rounding
 
 
+@measure(
+    kind="score",
+    bounds=(-1.0, 1.0),
+    identity=1.0,
+    is_symmetric=True,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=SHAPE,
+    centering="Gram matrices U-centered",
+    normalization="norms of the U-centered Gram matrices",
+    reference="Song et al. 2012; Murphy et al. 2024",
+)
 def debiased_linear_cka(X: Tensor, Y: Tensor) -> Tensor:
     """Debiased linear CKA: the cosine between two U-centered Gram matrices.
 
@@ -108,6 +133,80 @@ def debiased_linear_cka(X: Tensor, Y: Tensor) -> Tensor:
     return (xy / (xx * yy).sqrt()).to(X.dtype).clamp(-1, 1)  # rounding
 
 
+@measure(
+    kind="score",
+    bounds=(0.0, 1.0),
+    identity=1.0,
+    is_symmetric=True,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=SHAPE,
+    centering="Gram matrices double-centered",
+    normalization="bandwidth in units of the median distance; Frobenius norms of the Gram matrices",
+    reference="Kornblith et al. 2019",
+)
+def rbf_cka(X: Tensor, Y: Tensor, *, bandwidth: float = 1.0) -> Tensor:
+    """CKA with Gaussian kernels: whether two representations agree on which samples are *close*.
+
+    1 when Y is X up to rotation, scale and shift. Far-away samples count as equally far, so clusters matter more than
+    the axes between them.
+
+    Parameters
+    ----------
+    X, Y : Tensor of shape (..., n_samples, n_features_x) and (..., n_samples, n_features_y)
+        Representations of the same samples.
+    bandwidth : float
+        Width of the kernel as a fraction of the median distance between samples, of each representation by itself.
+
+    Returns
+    -------
+    Tensor of shape (...)
+        Similarity in [0, 1], 1 = same.
+
+    Raises
+    ------
+    ValueError
+        What `brainalign.arrays.check_paired` refuses, fewer than 3 samples, a bandwidth that is not above 0, or half of
+        the pairs of samples being equal, so that the median distance is 0.
+
+    Notes
+    -----
+    K_ij = exp(-d_ij^2 / (2 sigma^2)), sigma = bandwidth times the median of d_ij over i < j (the lower one of two
+    middle values), then the cosine of the double-centered matrices. The gradient goes through sigma, too. Invariant to
+    rotation, isotropic scaling and translation. For a large bandwidth it is `linear_cka` (error of order
+    1 / bandwidth^2). Costs n^2 (p + q) and n^2 numbers of memory; like all biased CKA, high for few samples.
+
+    References
+    ----------
+    Kornblith et al. (2019). Similarity of neural network representations revisited. ICML, section 4.
+
+    Examples
+    --------
+    >>> X = torch.tensor([[0.0], [1.0], [2.0]])
+    >>> rbf_cka(X, 5 - 3 * X)
+    tensor(1.)
+    """
+    X, Y = check_paired(X, Y, measure="rbf_cka", min_samples=3)
+    if not bandwidth > 0:
+        msg = f"rbf_cka: bandwidth must be above 0, a fraction of the median distance: got {bandwidth}."
+        raise ValueError(msg)
+    K = _double_center(_gaussian_kernel(center_to_unit_scale(X), bandwidth, "X"))
+    L = _double_center(_gaussian_kernel(center_to_unit_scale(Y), bandwidth, "Y"))
+    return (_entry_sum(K, L) / (_entry_sum(K, K) * _entry_sum(L, L)).sqrt()).to(X.dtype).clamp(0, 1)  # rounding
+
+
+@measure(
+    kind="score",
+    bounds=(-UNBOUNDED, UNBOUNDED),
+    identity=None,
+    is_symmetric=True,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=frozenset({"isotropic_scaling", "translation", "permutation"}),
+    centering="Gram matrices U-centered",
+    normalization="norms of the U-centered Gram matrices, without the products of a feature with itself",
+    reference="Chun et al. 2025",
+)
 def neuron_corrected_linear_cka(X: Tensor, Y: Tensor) -> Tensor:
     """Estimate the linear CKA of two populations from a few samples of stimuli and a few sampled neurons of each.
 
@@ -171,56 +270,6 @@ def neuron_corrected_linear_cka(X: Tensor, Y: Tensor) -> Tensor:
     refuse_vanishing(name, shared_y, yy, Y.dtype, "Y", remedy)
     scale = ((p - 1) / p * (q - 1) / q) ** 0.5
     return (scale * xy / (shared_x * shared_y).sqrt()).to(X.dtype)
-
-
-def rbf_cka(X: Tensor, Y: Tensor, *, bandwidth: float = 1.0) -> Tensor:
-    """CKA with Gaussian kernels: whether two representations agree on which samples are *close*.
-
-    1 when Y is X up to rotation, scale and shift. Far-away samples count as equally far, so clusters matter more than
-    the axes between them.
-
-    Parameters
-    ----------
-    X, Y : Tensor of shape (..., n_samples, n_features_x) and (..., n_samples, n_features_y)
-        Representations of the same samples.
-    bandwidth : float
-        Width of the kernel as a fraction of the median distance between samples, of each representation by itself.
-
-    Returns
-    -------
-    Tensor of shape (...)
-        Similarity in [0, 1], 1 = same.
-
-    Raises
-    ------
-    ValueError
-        What `brainalign.arrays.check_paired` refuses, fewer than 3 samples, a bandwidth that is not above 0, or half of
-        the pairs of samples being equal, so that the median distance is 0.
-
-    Notes
-    -----
-    K_ij = exp(-d_ij^2 / (2 sigma^2)), sigma = bandwidth times the median of d_ij over i < j (the lower one of two
-    middle values), then the cosine of the double-centered matrices. The gradient goes through sigma, too. Invariant to
-    rotation, isotropic scaling and translation. For a large bandwidth it is `linear_cka` (error of order
-    1 / bandwidth^2). Costs n^2 (p + q) and n^2 numbers of memory; like all biased CKA, high for few samples.
-
-    References
-    ----------
-    Kornblith et al. (2019). Similarity of neural network representations revisited. ICML, section 4.
-
-    Examples
-    --------
-    >>> X = torch.tensor([[0.0], [1.0], [2.0]])
-    >>> rbf_cka(X, 5 - 3 * X)
-    tensor(1.)
-    """
-    X, Y = check_paired(X, Y, measure="rbf_cka", min_samples=3)
-    if not bandwidth > 0:
-        msg = f"rbf_cka: bandwidth must be above 0, a fraction of the median distance: got {bandwidth}."
-        raise ValueError(msg)
-    K = _double_center(_gaussian_kernel(center_to_unit_scale(X), bandwidth, "X"))
-    L = _double_center(_gaussian_kernel(center_to_unit_scale(Y), bandwidth, "Y"))
-    return (_entry_sum(K, L) / (_entry_sum(K, K) * _entry_sum(L, L)).sqrt()).to(X.dtype).clamp(0, 1)  # rounding
 
 
 def gram_inner_products(X: Tensor, Y: Tensor) -> tuple[Tensor, Tensor, Tensor]:

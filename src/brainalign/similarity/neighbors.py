@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from brainalign.arrays import center_columns, check_paired, to_unit_range, unit_of, widest_range
+from brainalign.similarity.registration import COLUMN_MEANS, UNBOUNDED, measure
 
 __all__ = ["expected_mutual_knn", "mutual_knn", "soft_matching", "soft_matching_distance", "soft_matching_plan"]
 
@@ -22,6 +23,17 @@ CLOSENESS = ("cosine", "euclidean")
 # ---- Nearest samples -------------------------------------------------------------------------------------------------
 
 
+@measure(
+    kind="score",
+    bounds=(0.0, 1.0),
+    identity=1.0,
+    is_symmetric=True,
+    is_metric=False,
+    is_differentiable=False,
+    invariances=frozenset({"orthogonal", "isotropic_scaling", "permutation"}),
+    normalization="length of each sample by default; 10 neighbors by default",
+    reference="Huh et al. 2024",
+)
 def mutual_knn(X: Tensor, Y: Tensor, *, k: int = 10, closeness: str = "cosine") -> Tensor:
     """Share of the k nearest neighbors of a sample that are the same in both representations, mean over samples.
 
@@ -131,6 +143,19 @@ def _neighbor_mask(X: Tensor, k: int, closeness: str) -> Tensor:
 # ---- Matching features -----------------------------------------------------------------------------------------------
 
 
+@measure(
+    kind="score",
+    bounds=(-1.0, 1.0),
+    identity=1.0,
+    is_symmetric=True,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=frozenset({"isotropic_scaling", "translation", "permutation"}),
+    centering=COLUMN_MEANS,
+    normalization="length of each feature",
+    padding="none; features of unlike numbers share their weight",
+    reference="Khosla and Williams 2024",
+)
 def soft_matching(X: Tensor, Y: Tensor) -> Tensor:
     """Mean correlation of the features of two representations after the best soft matching of one to the other.
 
@@ -177,6 +202,18 @@ def soft_matching(X: Tensor, Y: Tensor) -> Tensor:
     return matched.clamp(-1, 1)  # rounding
 
 
+@measure(
+    kind="distance",
+    bounds=(0.0, UNBOUNDED),
+    identity=0.0,
+    is_symmetric=True,
+    is_metric=True,
+    is_differentiable=True,
+    invariances=frozenset({"translation", "permutation"}),
+    centering=COLUMN_MEANS,
+    padding="none; features of unlike numbers share their weight",
+    reference="Khosla and Williams 2024",
+)
 def soft_matching_distance(X: Tensor, Y: Tensor) -> Tensor:
     """Root mean squared distance between the features of two representations after the best soft matching.
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from brainalign.arrays import center_columns, check_paired, sum_of_squares, to_unit_range, unit_of, widest_range
+from brainalign.similarity.registration import COLUMN_MEANS, SHAPE, UNBOUNDED, measure
 
 __all__ = [
     "fold_ranges",
@@ -23,6 +24,20 @@ __all__ = [
 ]
 
 
+@measure(
+    kind="score",
+    bounds=(0.0, 1.0),
+    identity=1.0,
+    is_symmetric=False,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=SHAPE,
+    source_invariances=frozenset({"invertible_linear"}),
+    arguments=("source", "target"),
+    centering=COLUMN_MEANS,
+    normalization="variance of the target, pooled over its features",
+    reference="Cloos et al. 2024",
+)
 def linear_predictivity(*, source: Tensor, target: Tensor) -> Tensor:
     """Share of the target's variance that a linear map of the source explains, in sample.
 
@@ -74,6 +89,21 @@ def linear_predictivity(*, source: Tensor, target: Tensor) -> Tensor:
     return share.clamp(max=1)  # rounding
 
 
+@measure(
+    kind="score",
+    bounds=(-UNBOUNDED, 1.0),
+    identity=1.0,
+    is_symmetric=False,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=SHAPE,
+    source_invariances=frozenset({"invertible_linear"}),
+    arguments=("source", "target"),
+    centering="column means of the training samples removed",
+    normalization="deviation of the target from its training means, pooled over its features",
+    folds="5 contiguous ones by default, scores averaged",
+    reference="Cloos et al. 2024",
+)
 def linear_predictivity_cv(*, source: Tensor, target: Tensor, folds: int = 5) -> Tensor:
     """Share of the target's variance that a linear map of the source explains in samples left out of its fit.
 
@@ -124,6 +154,21 @@ def linear_predictivity_cv(*, source: Tensor, target: Tensor, folds: int = 5) ->
     return torch.stack(scores).mean(dim=0)
 
 
+@measure(
+    kind="score",
+    bounds=(-UNBOUNDED, 1.0),
+    identity=None,
+    is_symmetric=False,
+    is_metric=False,
+    is_differentiable=True,
+    # The scale of the target is ignored as well, that of the source is not: the penalty stays.
+    invariances=frozenset({"orthogonal", "translation", "permutation"}),
+    arguments=("source", "target"),
+    centering="column means of the training samples removed",
+    normalization="deviation of the target from its training means, pooled over its features",
+    folds="5 contiguous ones by default, scores averaged",
+    reference="Cloos et al. 2024",
+)
 def ridge_predictivity(*, source: Tensor, target: Tensor, alpha: float = 100.0, folds: int | None = 5) -> Tensor:
     """Share of the target's variance that a ridge regression on the source explains.
 
@@ -180,6 +225,20 @@ def ridge_predictivity(*, source: Tensor, target: Tensor, alpha: float = 100.0, 
     return torch.stack(scores).mean(dim=0)
 
 
+@measure(
+    kind="score",
+    bounds=(-UNBOUNDED, 1.0),
+    identity=None,
+    is_symmetric=False,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=SHAPE,
+    arguments=("source", "target"),
+    centering="column means of the training samples removed",
+    normalization="deviation of the target from its training means, pooled over its features",
+    folds="5 contiguous ones by default, scores averaged",
+    reference="Wold et al. 1983; Schrimpf et al. 2018",
+)
 def pls_predictivity(*, source: Tensor, target: Tensor, n_components: int = 2, folds: int | None = 5) -> Tensor:
     """Share of the target's variance that a partial least squares regression on the source explains.
 

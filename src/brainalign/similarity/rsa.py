@@ -7,6 +7,7 @@ from torch import Tensor
 from brainalign.arrays import check_paired, unit_of
 from brainalign.similarity.comparators import COMPARATORS, look_up
 from brainalign.similarity.dissimilarity import RDMS, Rdm
+from brainalign.similarity.registration import measure
 from brainalign.similarity.whitening import check_repeats
 
 __all__ = [
@@ -14,6 +15,18 @@ __all__ = [
 ]
 
 
+@measure(
+    kind="score",
+    bounds=(-1.0, 1.0),
+    identity=1.0,
+    is_symmetric=True,
+    is_metric=False,
+    is_differentiable=True,
+    invariances=frozenset({"isotropic_scaling", "permutation"}),
+    centering="by default, mean of each sample over its features removed",
+    normalization="by default, length of each sample; mean and spread of the dissimilarities",
+    reference="Kriegeskorte et al. 2008",
+)
 def rsa(
     X: Tensor,
     Y: Tensor,
