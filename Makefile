@@ -8,11 +8,15 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test book pairs benchmarks lock clean
+.PHONY: help install check test-fast test verify-pairs coverage book pairs benchmarks lock clean
 
 help:
 	@echo "make book        install, execute every chapter (PROFILE=smoke for a quick trial), build the pages"
+	@echo "make check       format, lint, types and imports, in less than a minute"
+	@echo "make test-fast   the tests without browser, training, kernels and processes, in some two minutes"
 	@echo "make test        install, run all tests"
+	@echo "make verify-pairs  execute chapters at their defaults, or reuse such runs, and compare with the executed notebooks"
+	@echo "make coverage    how much of the package the fast tests execute"
 	@echo "make pairs       like book; also writes the executed notebooks into notebooks/, to be committed"
 	@echo "make benchmarks  measure speed and memory beside the peers"
 	@echo "make lock        choose all package versions anew"
@@ -28,9 +32,28 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+check: $(INSTALLED)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/ty check
+	$(BIN)/lint-imports
+
+# Nothing fetched, and one thread a process.
+PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
+FAST := -m "not browser and not processes and not training and not pairs"
+
+test-fast: $(INSTALLED)
+	$(PYTEST) --dist worksteal $(FAST)
+
 test: $(INSTALLED)
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 \
-	  $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(PYTEST) --dist loadfile
+
+coverage: $(INSTALLED)
+	$(PYTEST) --dist worksteal $(FAST) --cov=brainalign --cov-report=term:skip-covered
+
+# Runs that `make book` has just made are compared; what there is no run of is executed.
+verify-pairs: $(INSTALLED)
+	$(BIN)/python -m pytest -m pairs tests/chapters/test_reproduction.py
 
 book: $(INSTALLED)
 	$(BIN)/brainalign book --profile $(PROFILE)

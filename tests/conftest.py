@@ -35,3 +35,14 @@ def _tree_is_left_clean():
     if before is not None:
         left_behind = _untracked() - before
         assert not left_behind, f"the tests left behind: {sorted(left_behind)}"
+
+
+# What these fixtures make takes long: the built book, a browser; kernels, a hub that is served.
+_SLOW = {"html": "browser", "browser": "browser", "executed": "processes", "ran": "processes", "small_hub": "processes"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the slow fixtures that they use; modules that are slow otherwise say so themselves."""
+    for item in items:
+        for name in {_SLOW[fixture] for fixture in getattr(item, "fixturenames", ()) if fixture in _SLOW}:
+            item.add_marker(name)

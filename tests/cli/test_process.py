@@ -12,6 +12,8 @@ import pytest
 from brainalign.runs.registry import all_chapters
 from tests.cli.conftest import COLOURS
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def command(tmp_path):

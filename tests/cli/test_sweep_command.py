@@ -20,6 +20,8 @@ from brainalign.runs.sweeps.driver import SweepInterruptedError
 from tests.runs.sweeps.conftest import executed  # noqa: F401  fixture
 from tests.runs.tiny import manifest, put
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 GRID = "product:\n  n: {from: 1, to: 3}\n"
 

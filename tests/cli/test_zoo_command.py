@@ -9,6 +9,8 @@ from numpy.testing import assert_equal
 
 from brainalign.models.zoo import RECIPES, read_cards
 
+pytestmark = pytest.mark.training
+
 
 def test_the_zoo_is_listed_with_its_cards(brainalign):
     answer = brainalign("zoo")

@@ -18,6 +18,8 @@ from brainalign.runs.registry import all_chapters
 from brainalign.runs.sources import as_uses, source_behind
 from brainalign.runs.store import ChapterFailedError
 
+pytestmark = pytest.mark.processes
+
 OPTIONS = {"profile", "force", "cell_timeout", "run_timeout", "store", "chapter"}
 
 

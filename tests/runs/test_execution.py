@@ -24,6 +24,8 @@ from brainalign.runs.stages import STAGE_LOG
 from brainalign.runs.store import ChapterFailedError
 from tests.runs.tiny import BEHAVIOUR, USER, TinyParameters
 
+pytestmark = pytest.mark.processes
+
 AWKWARD = 'it\'s a "test" {n} {{ n }} {% raw %} $HOME `n`\n\ttwo lines \\ \\n ünïcödé Ω 🧠 = <b> # --n 5'
 
 

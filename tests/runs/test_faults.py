@@ -23,6 +23,8 @@ from brainalign.runs.manifest import checksum_of
 from brainalign.runs.store import ChapterFailedError
 from tests.runs.tiny import BEHAVIOUR, manifest, put
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def no_kernel(monkeypatch):

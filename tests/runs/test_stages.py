@@ -23,6 +23,8 @@ from brainalign.runs.fingerprints import fingerprint
 from brainalign.runs.stages import list_stages, remove_stages, stage
 from brainalign.topology import graph_metrics
 
+pytestmark = pytest.mark.processes
+
 CALLS = []
 
 

@@ -30,6 +30,8 @@ from brainalign.models.zoo import (
 )
 from brainalign.models.zoo.weights import file_name, load_objective, read_config
 
+pytestmark = pytest.mark.training
+
 SHIPPED = [(name, seed) for name, recipe in RECIPES.items() for seed in recipe.seeds]
 CLASSES = {
     "supervised-s": VisionTransformer,

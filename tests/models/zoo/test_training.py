@@ -17,6 +17,8 @@ from brainalign.models.zoo import RECIPES, load_zoo, train_zoo
 from brainalign.models.zoo.training import learning_rate_share, training_scenes
 from brainalign.models.zoo.weights import load_objective, random_objective, read_config
 
+pytestmark = pytest.mark.training
+
 STEPS = 6
 
 

@@ -18,6 +18,8 @@ from brainalign.runs.sweeps.record import SweepJournal, read_record, record_path
 from tests.runs.sweeps.cases import THREE
 from tests.runs.tiny import manifest, put, tiny_chapter
 
+pytestmark = pytest.mark.processes
+
 
 def start(client, grid=THREE, **options):
     endings = []

@@ -19,6 +19,8 @@ from brainalign.runs.sweeps.record import read_record
 from tests.runs.sweeps.cases import ROOT, THREE, marks, wait_for
 from tests.runs.tiny import tiny_chapter
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def processes(marking):

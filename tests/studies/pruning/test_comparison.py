@@ -8,6 +8,8 @@ from brainalign.studies.pruning import find_blocks, macs, prune
 from brainalign.studies.pruning.comparison import block_labels, compare_criteria, mean_steps, try_all_removals
 from tests.studies.pruning.networks import pictures, small_resnet
 
+pytestmark = pytest.mark.training
+
 SHAPE = (1, 8, 8)
 
 

@@ -15,6 +15,8 @@ from brainalign.studies.pruning import (
 )
 from tests.studies.pruning.networks import small_resnet
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(scope="module")
 def bars():

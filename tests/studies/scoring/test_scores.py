@@ -26,6 +26,8 @@ from brainalign.studies.scoring import (
 from brainalign.topology import icn_profiles
 from tests.chapters.values import values_of
 
+pytestmark = pytest.mark.training
+
 
 def test_features_are_the_class_token_beside_the_mean_patch_of_every_layer():
     pictures = np.random.default_rng(0).random((5, 24, 24))

@@ -21,6 +21,8 @@ from brainalign.studies.viewing import (
 from brainalign.studies.viewing.findings import mean_delayed
 from tests.chapters.values import values_of
 
+pytestmark = pytest.mark.training
+
 TESTS = {"penalty": 100.0, "margin": 20}
 
 

@@ -21,6 +21,8 @@ from brainalign.studies.viewing.findings import CONTROLS
 from tests.chapters.values import values_of
 from tests.studies.viewing.tiny_models import save_clip
 
+pytestmark = pytest.mark.training
+
 SUBJECT, PARCELS, N_FRAMES = "100610", 100, 12
 SYNSETS = [b"wolf.n.01", b"run.v.02"]
 

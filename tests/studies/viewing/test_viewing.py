@@ -26,6 +26,8 @@ from brainalign.studies.viewing import (
 )
 from tests.chapters.values import values_of
 
+pytestmark = pytest.mark.training
+
 CHOSEN = values_of("neurons", {"n_volumes": 240, "n_learning": 200, "n_atoms": 8})
 LEARN, WATCH = slice(0, 60), slice(60, None)
 FITTING = {"penalties": (10.0,), "n_folds": 2, "gap": 5}
