@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Callable, Iterator
 
 from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonConsoleLexer
+from pygments.formatters.html import HtmlFormatter
+from pygments.lexers.python import PythonConsoleLexer
 
 __all__ = ["docstring_html"]
 

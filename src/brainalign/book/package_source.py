@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -135,7 +136,7 @@ def _read_definitions(place: str, body: list[ast.stmt], *, in_class: bool = Fals
 
 def _signature(arguments: ast.arguments, is_bound: bool) -> str:
     """Names and defaults: the types stand in the docstring, with shapes and units."""
-    bare = ast.parse(f"def f({ast.unparse(arguments)}): ...").body[0].args
+    bare = copy.deepcopy(arguments)
     for one in (*bare.posonlyargs, *bare.args, *bare.kwonlyargs, bare.vararg, bare.kwarg):
         if one is not None:
             one.annotation = None

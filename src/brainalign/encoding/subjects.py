@@ -58,7 +58,8 @@ def left_out_subject_scores(
     responses = check_stack(responses, "subject", fewest=_FEWEST_SUBJECTS).astype(np.float64, copy=False)
     n_subjects, _, n_targets = responses.shape
     others = (responses.sum(axis=0) - responses) / (n_subjects - 1)
-    fit = fit_encoding(features, _side_by_side(others), **{**options, "n_draws": 0, "return_weights": False})
+    once: dict[str, Any] = {**options, "n_draws": 0, "return_weights": False}
+    fit = fit_encoding(features, _side_by_side(others), **once)
     scores = correlation_scores(fit.predictions, _side_by_side(responses), fit.folds)
     return scores.reshape(n_subjects, n_targets)
 

@@ -79,7 +79,7 @@ def partition_variance(
         msg = f"variance is divided among at least two named spaces of features: got {len(features)}."
         raise ValueError(msg)
     encoding = fit_encoding(features, responses, runs, **options)
-    apart = {**options, "n_draws": 0, "return_weights": False}
+    apart: dict[str, Any] = {**options, "n_draws": 0, "return_weights": False}
     alone = {name: fit_encoding({name: X}, responses, runs, **apart).r2 for name, X in features.items()}
     unique = {}
     for name in features:

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from torch import Tensor
 
+# While the package is being imported, `rsa` is the module; afterwards it is the function of that name.
 from brainalign.similarity import alignment, correlation, dimensionality, kernels, neighbors, prediction, rsa
 from brainalign.similarity.registration import INVARIANCES, Measure, record_of
 

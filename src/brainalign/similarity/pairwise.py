@@ -30,7 +30,7 @@ from brainalign.similarity.alignment import (
     square_root,
 )
 from brainalign.similarity.kernels import debias, debiased_linear_cka, linear_cka, refuse_vanishing, squared_lengths
-from brainalign.similarity.measures import Measure, as_measure
+from brainalign.similarity.measures import Measure, get_measure
 
 __all__ = ["pairwise"]
 
@@ -81,18 +81,18 @@ def pairwise(representations: Tensor | Sequence[Tensor], measure: str | Measure,
             [1., 1., 0.],
             [0., 0., 1.]])
     """
-    measure = as_measure(measure)
-    representations = _check(representations, measure)
+    chosen = measure if isinstance(measure, Measure) else get_measure(measure)
+    representations = _check(representations, chosen)
     if representations[0].shape[0] < 4:
-        measure(representations[0], representations[0], **options)  # refuses what are too few samples for it
+        chosen(representations[0], representations[0], **options)  # refuses what are too few samples for it
     wants_gradient = torch.is_grad_enabled() and any(X.requires_grad for X in representations)
-    if measure.function in _CKA and not options:
-        values = _CKA[measure.function](_center_each(representations), measure.name)
-    elif measure.function in _PROCRUSTES and not options and not wants_gradient:
-        values = _PROCRUSTES[measure.function](representations)
+    if chosen.function in _CKA and not options:
+        values = _CKA[chosen.function](_center_each(representations), chosen.name)
+    elif chosen.function in _PROCRUSTES and not options and not wants_gradient:
+        values = _PROCRUSTES[chosen.function](representations)
     else:
-        values = _pair_by_pair(representations, measure, options)
-    return values.to(representations[0].dtype).clamp(*measure.bounds)  # rounding
+        values = _pair_by_pair(representations, chosen, options)
+    return values.to(representations[0].dtype).clamp(*chosen.bounds)  # rounding
 
 
 def _check(representations: Tensor | Sequence[Tensor], measure: Measure) -> list[Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dataclasses import replace
 
 from brainalign.models.layouts.layout import ANY_MODEL, Layout, below_prefix, in_section
@@ -12,11 +14,11 @@ CLIP_POSITIONS = 197
 """Rows of a vision tower's table that the study takes (CLIP and BLIP), whatever the size of the picture."""
 
 
-def _resblocks(tower: str, prefix: str, **fields: object) -> Layout:
+def _resblocks(tower: str, prefix: str, **fields: Any) -> Layout:
     # Names of the original CLIP, which open_clip, METER and BridgeTower keep.
     weight = prefix + r"transformer\.resblocks\.(?P<layer>\d+)\.attn\.in_proj_weight"
     before = (prefix + r"ln_pre\.weight",) if tower == "vision" else ()
-    settings: dict[str, object] = {
+    settings: dict[str, Any] = {
         "positions": prefix + r"positional_embedding",
         "norms": (*before, prefix + r"transformer\.resblocks\.0\.ln_1\.weight"),
         "default_eps": 1e-5,
@@ -26,7 +28,7 @@ def _resblocks(tower: str, prefix: str, **fields: object) -> Layout:
     return Layout(tower=tower, modality=tower, query=weight, key=weight, packing="rows", **(settings | fields))
 
 
-def _fusion(stream: str, prefix: str, **fields: object) -> Layout:
+def _fusion(stream: str, prefix: str, **fields: Any) -> Layout:
     weight = prefix + rf"cross_modal_{stream}_layers\.(?P<layer>\d+)\.attention\.self\."
     tower = f"fusion-{stream}-self"
     return Layout(

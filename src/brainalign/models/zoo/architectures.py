@@ -165,7 +165,8 @@ def _build_clip(config: Mapping[str, Any]) -> CLIP:
 
 
 def _build_meter(config: Mapping[str, Any]) -> Meter:
-    return Meter(MeterConfig(**{**config, "tasks": tuple(config["tasks"])}))
+    fields: dict[str, Any] = {**config, "tasks": tuple(config["tasks"])}
+    return Meter(MeterConfig(**fields))
 
 
 _BUILDERS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
