@@ -206,7 +206,7 @@ def _stage(outcomes: Sequence[ChapterOutcome], source: Path) -> None:
     toc["parts"] = [part for part in toc["parts"] if part["chapters"]]
     (source / CONTENTS).write_text(yaml.safe_dump(toc, sort_keys=False, allow_unicode=True), encoding="utf-8")
     shutil.copytree(root / "book", source / "book")
-    write_reference_pages(source)
+    write_reference_pages(source, pages_of_toc(source / CONTENTS))
     (source / "notebooks").mkdir()
     for outcome in outcomes:
         nbformat.write(outcome.page, source / "notebooks" / f"{outcome.chapter.stem}.ipynb")

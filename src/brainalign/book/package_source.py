@@ -98,7 +98,7 @@ def canonical_name(name: str) -> str | None:
         place, _, last = name.rpartition(".")
         # An import hides a module of the same name, as it does in Python.
         taken = modules[place].imported.get(last) if place in modules else None
-        if taken is None:
+        if taken in (None, name):
             return name if name in modules else None
         name = taken
     return None

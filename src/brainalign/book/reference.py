@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,11 @@ def reference_pages() -> list[str]:
     return [f"{_FOLDER}/{room}" for room in ROOMS]
 
 
-def write_reference_pages(source: Path) -> None:
-    """Write the pages into the sources of a book; what stands on them is made when the book is built."""
+def write_reference_pages(source: Path, pages: Sequence[str]) -> None:
+    """Write those of the pages that are in a book into its sources; what stands on them is made when it is built."""
     for room, page in zip(ROOMS, reference_pages(), strict=True):
+        if page not in pages:
+            continue
         path = source / f"{page}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"# {room}\n\n```{{api-room}} {room}\n```\n", encoding="utf-8")

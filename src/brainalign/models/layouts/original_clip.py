@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dataclasses import replace
+from typing import Any
 
 from brainalign.models.layouts.layout import ANY_MODEL, Layout, below_prefix, in_section
 from brainalign.models.layouts.text import ROBERTA
