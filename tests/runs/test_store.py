@@ -252,7 +252,7 @@ def test_a_new_folder_is_empty_and_no_run(tiny, store):
     folder = store.new_folder("tiny", key)
     (folder / "half").write_text("written", encoding="utf-8")
     again = store.new_folder("tiny", key)
-    assert again == folder
+    assert again != folder  # two threads of one process may do the same
     assert list(again.iterdir()) == []
     assert store.good_runs("tiny") == []
 
@@ -277,6 +277,91 @@ def test_what_a_killed_process_left_behind_is_swept(tiny, store):
     store.new_folder("tiny", key)
     assert [path.exists() for path in (mine, running, left, half_moved)] == [True, True, False, False]
     assert elsewhere.exists()  # a process of another machine, of which nothing is known here
+
+
+def kill_between_renames(store, key, monkeypatch):
+    """Commit a second run, and be killed when the first was moved away."""
+    folder = store.new_folder("tiny", key)
+    (folder / "results.json").write_text(json.dumps({"try": 2}), encoding="utf-8")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    folder = folder.rename(folder.with_name(folder.name.replace(f"-{os.getpid()}.", f"-{gone.pid}.")))
+    rename = Path.rename
+
+    def rename_and_die(path, target):
+        moved = rename(path, target)
+        if str(target).endswith("-old"):
+            raise KeyboardInterrupt
+        return moved
+
+    monkeypatch.setattr("brainalign.runs.store._exchange", lambda *_: False)  # a system that cannot do both at once
+    monkeypatch.setattr(Path, "rename", rename_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        store.commit(folder, manifest(key))
+    monkeypatch.setattr(Path, "rename", rename)
+
+
+@pytest.mark.parametrize("look", ["find", "good_runs", "new_folder"])
+def test_a_process_killed_between_two_renames_leaves_the_earlier_run(tiny, store, monkeypatch, look):
+    key = tiny.key()
+    committed(store, key, "ok", {"try": 1})
+    kill_between_renames(store, key, monkeypatch)
+    assert not (store.folder / "tiny" / key.digest[:12]).exists()
+    if look == "new_folder":
+        store.new_folder("tiny", key)
+    found = store.find("tiny", key) if look != "good_runs" else store.good_runs("tiny")[0]
+    assert found.results() == {"try": 1}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a step of Linux")
+def test_a_run_takes_the_place_of_another_in_one_step(tiny, store, monkeypatch):
+    key = tiny.key()
+    committed(store, key, "ok", {"try": 1})
+    moved = []
+    monkeypatch.setattr(Path, "rename", lambda path, target: moved.append((path, target)))
+    assert committed(store, key, "ok", {"try": 2}).results() == {"try": 2}
+    assert moved == []
+
+
+@pytest.mark.parametrize("file", ["results.json", "notebook.ipynb", "tables/rows.parquet"])
+@pytest.mark.parametrize("change", ["edit", "truncate", "delete"])
+def test_a_run_whose_files_are_not_those_it_wrote_is_not_reused(ran, file, change):
+    key = ran.key()
+    run = ran.store.find("tiny", key)
+    path = run.folder / file
+    if change == "delete":
+        path.unlink()
+    elif change == "truncate":
+        path.write_bytes(path.read_bytes()[:-20])
+    else:
+        content = path.read_bytes()
+        stat = path.stat()
+        path.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with pytest.warns(StoreWarning, match=rf"its {file} (was changed|is gone)"):
+        assert ran.store.find("tiny", key) is None
+    with pytest.warns(StoreWarning, match=file):
+        assert ran.store.runs() == []
+    with pytest.raises(UsageError, match=rf"its {file} (was changed|is gone)"):
+        ran.store.open(f"tiny/{run.folder.name}")
+
+
+def test_results_that_a_run_never_wrote_are_not_believed(ran):
+    run = ran.store.find("tiny", ran.key())
+    facts = run.manifest.model_copy(update={"outputs": {"notebook.ipynb": run.manifest.outputs["notebook.ipynb"]}})
+    (run.folder / "manifest.json").write_text(facts.to_json(), encoding="utf-8")
+    with pytest.warns(StoreWarning, match="was added"):
+        assert ran.store.find("tiny", ran.key()) is None
+
+
+def test_another_space_of_processes_is_another_machine(tiny, store, monkeypatch):
+    key = tiny.key()
+    running = store.new_folder("tiny", key)  # of a container with this host name, in which numbers of processes differ
+    (running / "half").write_text("written", encoding="utf-8")
+    monkeypatch.setattr(os, "readlink", lambda path: "pid:[1]")
+    monkeypatch.setattr("psutil.pid_exists", lambda _: False)
+    store.new_folder("tiny", key)
+    assert (running / "half").exists()
 
 
 def test_the_name_of_the_machine_is_not_in_the_store(tiny, store, monkeypatch):

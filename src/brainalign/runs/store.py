@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import json
 import os
 import platform
+import re
+import secrets
 import shutil
 import warnings
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ import nbformat
 import psutil
 from nbformat import NotebookNode
 
+from brainalign.catalogue.files import sha256_of
 from brainalign.catalogue.locations import project_root
 from brainalign.runs.errors import StoreError, StoreWarning, UsageError
 from brainalign.runs.keys import RunKey
@@ -27,6 +32,8 @@ from brainalign.runs.recording import RESULTS
 MANIFEST = "manifest.json"
 NOTEBOOK = "notebook.ipynb"
 _FAILED = "-failed"
+_OLD, _OLD_FAILED = "-old", "-old-failed"
+_HIDDEN = re.compile(r"\.(?P<run>[^-]+)-(?P<machine>[^-]+)-(?P<process>\d+)(\.\w+)?(-old|-old-failed)?")
 _PASSED_OVER = "passed over and left alone"
 _KEY_PARTS = {field.name for field in fields(RunKey)}
 _MOST_TRIES = 100
@@ -127,6 +134,7 @@ class RunStore:
             When a newer version of the project wrote a run in its place: another run would replace it.
         """
         folder = self.folder / chapter / key.digest[:12]
+        self._put_back(chapter)
         try:
             run = _read(folder)
         except NewerManifestError as error:
@@ -175,8 +183,7 @@ class RunStore:
             When the folder cannot be made.
         """
         self._sweep(chapter)
-        folder = self.folder / chapter / f".{key.digest[:12]}-{_machine()}-{os.getpid()}"
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = self.folder / chapter / f".{key.digest[:12]}-{_machine()}-{os.getpid()}.{secrets.token_hex(4)}"
         try:
             folder.mkdir(parents=True)
         except OSError as error:
@@ -201,11 +208,23 @@ class RunStore:
         return Run(place, manifest)
 
     def _sweep(self, chapter: str) -> None:
-        """Remove what runs left behind whose process, on this machine, was killed."""
-        for path in (self.folder / chapter).glob(f".*-{_machine()}-*"):
-            process = path.name.removesuffix("-old").rpartition("-")[2]
-            if process.isdigit() and not psutil.pid_exists(int(process)):
-                shutil.rmtree(path, ignore_errors=True)
+        """Remove what runs left behind whose process, on this machine, was killed; a good run that it moved stays."""
+        self._put_back(chapter)
+        for path in self._left_behind(chapter):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _put_back(self, chapter: str) -> None:
+        """Move an earlier run back to its place, whose process was killed when it had moved it away."""
+        for path in self._left_behind(chapter):
+            place = path.with_name(_HIDDEN.fullmatch(path.name)["run"])
+            if path.name.endswith(_OLD) and not place.exists():
+                with suppress(OSError):  # another process does the same
+                    path.rename(place)
+
+    def _left_behind(self, chapter: str) -> list[Path]:
+        found = ((path, _HIDDEN.fullmatch(path.name)) for path in (self.folder / chapter).glob(".*"))
+        here = [(path, int(name["process"])) for path, name in found if name and name["machine"] == _machine()]
+        return [path for path, process in here if not psutil.pid_exists(process)]
 
     def _failed_folder(self, chapter: str, digest: str) -> Path:
         return self.folder / chapter / f"{digest[:12]}{_FAILED}"
@@ -229,6 +248,7 @@ class RunStore:
     ) -> tuple[list[Run], dict[Path, ManifestError]]:
         """Runs of a chapter, and what is wrong with those that cannot be read or believed, by their folders."""
         folder = self.folder / chapter
+        self._put_back(chapter)
         runs, unreadable = [], {}
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
             if run_ids is not None and path.name.removesuffix(_FAILED) not in run_ids:
@@ -255,7 +275,22 @@ def _read(folder: Path) -> Run | None:
     if set(manifest.key_parts) != _KEY_PARTS:
         msg = f"its key has the parts {', '.join(manifest.key_parts)}, and not {', '.join(sorted(_KEY_PARTS))}"
         raise ManifestError(msg)
+    _check_outputs(folder, manifest)
     return Run(folder, manifest)
+
+
+def _check_outputs(folder: Path, manifest: Manifest) -> None:
+    """Raise a `ManifestError` when a file of the run is not as the run wrote it."""
+    for name, checksum in manifest.outputs.items():
+        if not (folder / name).is_file():
+            msg = f"its {name} is gone"
+            raise ManifestError(msg)
+        if sha256_of(folder / name) != checksum:
+            msg = f"its {name} was changed after the run was made"
+            raise ManifestError(msg)
+    if manifest.outputs and RESULTS not in manifest.outputs and (folder / RESULTS).exists():
+        msg = f"its {RESULTS} was added after the run was made"
+        raise ManifestError(msg)
 
 
 def _warn(unreadable: Mapping[Path, ManifestError], what_was_done: str) -> None:
@@ -269,7 +304,10 @@ def _warn(unreadable: Mapping[Path, ManifestError], what_was_done: str) -> None:
 
 def _take_place(folder: Path, place: Path) -> None:
     """Move a folder to its place, moving away what is there; others may be doing the same."""
-    old = folder.with_name(f"{folder.name}-old")
+    old = folder.with_name(folder.name + (_OLD_FAILED if place.name.endswith(_FAILED) else _OLD))
+    if _exchange(folder, place):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
     for _ in range(_MOST_TRIES):
         try:
             folder.rename(place)
@@ -296,6 +334,26 @@ def _cannot_keep(chapter: str, folder: Path, error: OSError) -> StoreError:
     return StoreError(msg)
 
 
+def _exchange(folder: Path, place: Path) -> bool:
+    """Let two folders change places in one step, so that there is a good run at any time; False if it cannot be.
+
+    Linux can. Elsewhere the earlier run is moved away first, and put back when the process is killed before the second
+    step.
+    """
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError):
+        return False
+    current, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return rename(current, os.fsencode(folder), current, os.fsencode(place), exchange) == 0
+
+
 def _machine() -> str:
-    # Not its name: a folder that is left behind must not tell it. A shared disk is swept by many machines.
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    # A process number means something only in its space of processes, until the next start of the machine; containers
+    # of one host name may share a disk. Not the names themselves: a folder that is left behind must not tell them.
+    parts = [platform.node(), str(psutil.boot_time())]
+    with suppress(OSError):
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    with suppress(OSError):
+        parts[1] = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8")
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:8]
