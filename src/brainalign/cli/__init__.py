@@ -21,6 +21,7 @@ from brainalign.cli.console import open_console, plain_warnings
 from brainalign.cli.data import data_app
 from brainalign.cli.deposits import deposit, list_all, stages_app
 from brainalign.cli.models import models_app
+from brainalign.cli.own_models import check_own_models
 from brainalign.cli.parameter_values import ParameterValues, join_pairs, split_pairs
 from brainalign.cli.sweeps import register_sweeps
 from brainalign.cli.zoo import zoo_app
@@ -82,12 +83,13 @@ def run(
     """Run a chapter, or reuse the run that has the same code, parameters, data and versions."""
     from brainalign.runs.execution import run_chapter  # papermill is slow to import
 
-    found = get_chapter(chapter)
+    found, values = get_chapter(chapter), split_pairs(parameter)
+    check_own_models(found, values, profile)
     console = open_console()
     with chapter_progress(console, 1) as progress:
         outcome = run_chapter(
             found,
-            split_pairs(parameter),
+            values,
             profile=profile,
             force=force,
             cell_timeout=cell_timeout,

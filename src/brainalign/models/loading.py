@@ -17,6 +17,7 @@ from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.checkpoints import TensorPart, open_stored
 from brainalign.models.checkpoints.local import config_of, open_tensors, own_path
 from brainalign.models.checkpoints.soundness import refuse_other_than_weights
+from brainalign.models.checkpoints.stored import check_precision
 from brainalign.models.checkpoints.tensor_files import StoredCheckpoint
 from brainalign.models.checkpoints.whole import BESIDE, whole_model
 
@@ -119,13 +120,8 @@ def _whole_and_sound(reference: Reference) -> Path:
     tensors = open_tensors(weights)
     stored = StoredCheckpoint(str(reference), config_of(weights.parent, tensors), tensors)
     refuse_other_than_weights(stored.reference, stored.config, stored.names())
-    _check_precision(stored)
+    check_precision(stored)
     return weights
-
-
-def _check_precision(stored: StoredCheckpoint) -> None:
-    # They are mapped, not read.
-    stored.read(TensorPart(name) for name in stored.names() if name.endswith("weight"))
 
 
 def _load_timm(reference: Reference) -> LoadedModel:
@@ -259,7 +255,7 @@ def _load_zoo(reference: Reference) -> LoadedModel:
 def _load_file(reference: Reference) -> LoadedModel:
     checkpoint = open_stored(Reference("file", reference.name))  # says what is wrong with the folder or the file
     if not reference.random:
-        _check_precision(checkpoint)
+        check_precision(checkpoint)
     path = own_path(reference)
     folder = path if path.is_dir() else path.parent
     # BridgeTower of transformers has tensors of the same names, and a config.json that says what it is.
