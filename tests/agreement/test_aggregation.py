@@ -136,9 +136,9 @@ def test_what_does_not_fit_is_refused():
     table = table_of(normal())
     with pytest.raises(ValueError, match="'zscores' is unknown; did you mean 'zscore'"):
         aggregate(table, "zscores")
-    with pytest.raises(ValueError, match="missing = 'zero' with how = 'rank' is not possible"):
+    with pytest.raises(ValueError, match="missing = 'zero' with how = 'rank' is not"):
         aggregate(table, "rank", missing="zero")
-    with pytest.raises(ValueError, match="reliability must be given with how = 'reliability', and only then"):
+    with pytest.raises(ValueError, match="reliability must be given with how ="):
         aggregate(table, "reliability")
     with pytest.raises(ValueError, match="reliability of 'm1' is nan"):
         aggregate(table, "reliability", reliability=pd.Series({"m0": 1.0}))

@@ -158,7 +158,7 @@ def test_families_that_are_alike_widen_the_interval():
 
 def test_what_is_not_possible_is_refused():
     table = table_of(ragged(), families=["x", "y"] * 20)
-    with pytest.raises(ValueError, match="'kendall' is unknown; choose one of spearman, pearson"):
+    with pytest.raises(ValueError, match="'kendall' is unknown"):
         correlations(table, "kendall")
     with pytest.raises(ValueError, match="min_models must be 3 or more, got 2"):
         correlations(table, min_models=2)

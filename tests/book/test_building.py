@@ -194,7 +194,7 @@ def test_sources_are_staged_with_the_pages_of_the_runs(ran, outcomes, monkeypatc
 @pytest.mark.usefixtures("jupyter_book")
 def test_a_folder_with_other_files_is_refused_and_left_alone(ran, outcomes):
     before = {path: path.read_bytes() for path in (ran.root / "data").iterdir()}
-    with pytest.raises(BookError, match=r"data holds files that are not a built book; .*Name another folder\.$"):
+    with pytest.raises(BookError, match="data holds files that are not a built book"):
         build_book(outcomes, ran.root / "data")
     with pytest.raises(BookError, match=r"_toc\.yml is a file"):
         build_book(outcomes, ran.root / "_toc.yml")
@@ -225,15 +225,13 @@ def test_progress_away_from_a_terminal_is_one_line_a_step(ran, said, progress):
 
 
 def test_a_committed_book_without_an_executed_notebook_says_what_to_do(tiny):
-    with pytest.raises(
-        BookError, match=r"^tiny: there is no executed notebook notebooks/01_tiny\.ipynb\. Make it with: "
-    ):
+    with pytest.raises(BookError, match=r"^tiny: there is no executed notebook"):
         committed_outcomes([tiny.chapter])
 
 
 def test_a_committed_notebook_that_no_run_made_is_refused(tiny):
     nbformat.write(nbformat.v4.new_notebook(), tiny.chapter.pair_path)
-    with pytest.raises(BookError, match=r"^tiny: no run made the executed notebook notebooks/01_tiny\.ipynb\."):
+    with pytest.raises(BookError, match=r"^tiny: no run made the executed notebook"):
         committed_outcomes([tiny.chapter])
 
 

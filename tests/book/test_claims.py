@@ -156,7 +156,7 @@ def test_a_claim_says_who_tests_it_or_why_nobody_does(changes, text):
 def test_an_id_is_given_once_and_a_study_is_known():
     with pytest.raises(ValidationError, match="more than one claim has the id a-claim"):
         ledger(CLAIM, CLAIM)
-    with pytest.raises(ValidationError, match=r"unknown study of claim 'a-claim': 'ones'. Did you mean 'one'\?"):
+    with pytest.raises(ValidationError, match=r"'a-claim'.*'one'"):
         ledger({**CLAIM, "study": "ones"})
 
 
@@ -296,9 +296,7 @@ def test_a_criterion_says_on_how_many_sides_it_can_fail(criterion, sides):
 
 
 def test_evidence_on_a_claim_that_is_not_the_chapters_is_refused_with_the_nearest():
-    with pytest.raises(
-        UsageError, match=r"unknown claim of the chapter tiny \(run 0123456789ab\): 'a-claimm'. Did you"
-    ):
+    with pytest.raises(UsageError, match=r"unknown claim of the chapter tiny \(run"):
         judge_all(ledger(CLAIM), [made(2.0, name="a-claimm")])
     with pytest.raises(UsageError, match="'untested'"):
         judge_all(ledger(CLAIM, UNTESTED), [made(2.0, name="untested")])
@@ -330,7 +328,7 @@ def test_evidence_is_kept_with_the_results(in_run):
 @pytest.mark.usefixtures("in_run")
 def test_what_is_no_evidence_is_refused():
     for value in ("0.5", True, [0.5], None, {"a": "b"}):
-        with pytest.raises(TypeError, match="evidence on 'one' must be a number, or a mapping of names to numbers"):
+        with pytest.raises(TypeError, match="evidence on 'one' must be a number"):
             record_claim("one", value)
     with pytest.raises(ValueError, match="evidence on 'one' names no quantity"):
         record_claim("one", {})

@@ -305,7 +305,7 @@ def test_a_server_that_falls_silent_is_given_up_and_the_part_is_kept(toy, server
 def test_a_server_that_always_ends_at_the_same_byte_is_given_up(toy, server):
     folder = toy()
     server.manners["/data/a.bin"] = Manner(ranges=False, cut_after=90_000)
-    with pytest.raises(DownloadError, match=r"the connection ended early; 90000 of 300000 bytes are here\. Continue"):
+    with pytest.raises(DownloadError, match="the connection ended early"):
         fetch("toy", patience=SHORT)
     assert_equal(len(server.requests), 3)  # one that brought something, two in vain
     assert_equal(part_of(folder).stat().st_size, 90_000)
@@ -325,9 +325,7 @@ def test_a_refusal_is_final(toy, server, status, words):
 
 def test_a_server_that_is_not_there(toy, server):
     toy(url="http://127.0.0.1:9/data")
-    with pytest.raises(
-        DownloadError, match=r"the server cannot be reached \(ConnectError\); 0 of 300000 bytes are here"
-    ):
+    with pytest.raises(DownloadError, match="the server cannot be reached"):
         fetch("toy", patience=SHORT)
 
 
@@ -367,7 +365,7 @@ def test_another_announced_length_is_refused_at_once(toy, server, announced):
 def test_a_server_that_sends_without_end_is_cut_off(toy, server):
     folder = toy()
     server.manners["/data/a.bin"] = Manner(CONTENT * 20, says_length=False)
-    with pytest.raises(ChecksumError, match="more than 300000 bytes, where 300000 are expected"):
+    with pytest.raises(ChecksumError, match="more than 300000 bytes"):
         fetch("toy", patience=SHORT)
     assert_array_equal(leftovers(folder), [])
 
@@ -437,16 +435,14 @@ def test_a_server_as_mirror_is_asked_instead(toy, server, monkeypatch):
     assert_array_equal(server.requests, [("/owner/repo/a.bin", None)])
     server.manners["/owner/repo/a.bin"].statuses = [404]
     (folder / "a.bin").unlink()
-    with pytest.raises(DownloadError, match=r"Ask the keeper of the mirror to renew it, or unset BRAINALIGN_MIRROR\."):
+    with pytest.raises(DownloadError, match="Ask the keeper of the mirror to renew it"):
         fetch("toy")
 
 
 def test_a_mirror_of_another_kind_is_refused(toy, monkeypatch):
     toy(url=f"{module.MIRRORED}owner/repo")
     monkeypatch.setenv(MIRROR, "ftp://mirror")
-    with pytest.raises(
-        ValueError, match="BRAINALIGN_MIRROR = 'ftp://mirror' must be a folder, or a URL that starts with"
-    ):
+    with pytest.raises(ValueError, match="BRAINALIGN_MIRROR = 'ftp://mirror' must be"):
         fetch("toy")
 
 
@@ -475,7 +471,7 @@ def test_a_folder_that_cannot_be_written_to(toy, tmp_path, monkeypatch):
 def test_what_must_be_obtained_by_hand_says_how(monkeypatch):
     record = CatalogueEntry(kind="brain", title="Toy", citation="toy", licence="none", obtain="ask the authors")
     monkeypatch.setattr(module, "catalogue", lambda: {"toy": record})
-    with pytest.raises(MissingDataError, match=r"^toy cannot be fetched by a command\. To get it, ask the authors\.$"):
+    with pytest.raises(MissingDataError, match=r"^toy cannot be fetched by a command"):
         fetch("toy")
     assert_equal(bytes_of("toy"), 0)
 

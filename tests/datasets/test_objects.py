@@ -91,10 +91,10 @@ def test_categories_and_images_of_the_miniature(miniature):
 
 def test_a_file_without_the_known_names_is_refused(miniature):
     miniature(matrices=("hIT_a", "cat_b"))
-    with pytest.raises(ValueError, match=r"supplementalData.mat has no matrix 'mIT'; it has: hIT, cat\."):
+    with pytest.raises(ValueError, match=r"supplementalData.mat has no matrix 'mIT'"):
         load_object_dissimilarities()
     miniature(columns=["alive", *COLUMNS[1:]])
-    with pytest.raises(ValueError, match=r"has no category 'animate'; it has: alive, inanim, human"):
+    with pytest.raises(ValueError, match="has no category 'animate'; it has: alive"):
         load_object_dissimilarities()
 
 

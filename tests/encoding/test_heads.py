@@ -47,5 +47,5 @@ def test_every_head_has_its_own_channels():
 
 def test_hidden_units_are_refused():
     units = as_neurons({("image", 0, "neurons"): np.random.default_rng(0).standard_normal((200, 5))})
-    with pytest.raises(ValueError, match="belong to no head; record the kind 'context' or 'query_key'"):
+    with pytest.raises(ValueError, match="belong to no head; record the kind"):
         score(units, np.zeros(200))

@@ -15,7 +15,7 @@ def test_known_indices():
 
 def test_size_is_the_mean_over_targets_that_count():
     assert modality_size([0.4, 0.2, 0.01], [0.0, 0.6, 0.02], floor=0.05) == pytest.approx(0.75)
-    with pytest.raises(ValueError, match=r"more than floor = 0.5 \(the best score is 0.2\); give a lower floor"):
+    with pytest.raises(ValueError, match=r"more than floor = 0.5 \(the best score is"):
         modality_size([0.1, 0.2], [0.0, 0.1], floor=0.5)
 
 
@@ -60,11 +60,11 @@ def test_a_prediction_that_does_not_vary_counts_as_none():
 
 def test_wrong_input_is_refused():
     picture, text, response = predictions(1.0, 0.0)
-    with pytest.raises(ValueError, match=r"predictions \(300, 1\) and \(299, 1\) and responses \(300, 1\) must agree"):
+    with pytest.raises(ValueError, match=r"predictions \(300, 1\) and \(299"):
         compared(picture, text[1:], response)
-    with pytest.raises(ValueError, match="block = 60 makes 5 blocks, 6 or more are needed"):
+    with pytest.raises(ValueError, match="block = 60 makes 5 blocks"):
         compared(picture, text, response, block=60)
     with pytest.raises(ValueError, match="n_draws = 5, 19 or more"):
         compared(picture, text, response, n_draws=5)
-    with pytest.raises(ValueError, match=r"shapes \(2,\) and \(3,\), which must agree; floor = 0 must be 0"):
+    with pytest.raises(ValueError, match=r"shapes \(2,\) and \(3,\), which must agree"):
         modality_index([1, 2], [1, 2, 3])

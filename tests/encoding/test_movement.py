@@ -115,9 +115,9 @@ def test_wrong_records_are_refused():
     with pytest.raises(ValueError, match="same layers: got 3, 2 and 3"):
         movement_by_neuron(before, fewer, both)
     cut = {key: values[:5] for key, values in before.items()}
-    with pytest.raises(ValueError, match=r"has shapes \(60, 2, 3\), \(5, 2, 3\) and \(60, 2, 3\)"):
+    with pytest.raises(ValueError, match=r"has shapes \(60, 2, 3\), \(5, 2"):
         movement_by_neuron(before, cut, both)
-    with pytest.raises(ValueError, match="does not move when picture and caption are exchanged"):
+    with pytest.raises(ValueError, match="does not move when picture and caption are"):
         movement_by_neuron(before, before, before)
     with pytest.raises(ValueError, match="n_draws = 20 is too few"):
         movement_by_layer(before, both, both, n_draws=20, generator=rng)

@@ -44,7 +44,7 @@ def test_one_head_of_the_last_layer():
     np.testing.assert_array_equal(own.activations, parts["image", 1, "context"][:, 1])
     assert own.places["channel"].tolist() == [0, 1, 2]
     np.testing.assert_array_equal(as_neurons(parts).of_head("text", 3).activations, parts["text", 0, "neurons"])
-    with pytest.raises(ValueError, match="the last layer of 'image' has heads 0 to 1; got 2"):
+    with pytest.raises(ValueError, match="the last layer of 'image' has heads 0 to 1"):
         as_neurons(parts).of_head("image", 2)
     with pytest.raises(ValueError, match=r"no neurons of the towers \['fusion'\]"):
         as_neurons(parts).of_head("fusion", 0)
@@ -68,7 +68,7 @@ def test_wrong_records_are_refused():
     with pytest.raises(ValueError, match="none of 6 units varies over the 7 samples"):
         as_neurons({("image", 0, "context"): np.ones((7, 2, 3))})
     neurons = as_neurons(recorded())
-    with pytest.raises(ValueError, match=r"no neurons of the towers \['fusion'\]; recorded were: image, text"):
+    with pytest.raises(ValueError, match=r"no neurons of the towers \['fusion'\]"):
         neurons.of("fusion")
     with pytest.raises(ValueError, match="17 of 16 neurons can not be drawn"):
         neurons.draw(17, generator=np.random.default_rng(0))

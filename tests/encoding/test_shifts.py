@@ -45,7 +45,7 @@ def test_a_constant_response_scores_zero():
 
 def test_admissible_shifts_keep_the_margin_on_both_sides():
     np.testing.assert_array_equal(admissible_shifts(40, 5), np.arange(5, 36))
-    with pytest.raises(ValueError, match="margin = 12 leaves 17 shifts of 40 samples; at least 19"):
+    with pytest.raises(ValueError, match="margin = 12 leaves 17 shifts of 40 samples"):
         admissible_shifts(40, 12)
     with pytest.raises(ValueError, match="margin = 0"):
         admissible_shifts(40, 0)

@@ -33,7 +33,7 @@ def test_repetition_time_need_not_divide_the_events():
 
 def test_words_outside_the_scan_are_refused_or_dropped():
     values, onsets = np.ones((3, 1)), [-0.5, 1.0, 9.0]
-    with pytest.raises(ValueError, match=r"2 of 3 words begin outside the scan, which lasts from 0 to 4 s"):
+    with pytest.raises(ValueError, match="2 of 3 words begin outside the scan"):
         words_to_volumes(values, onsets, tr=2.0, n_volumes=2)
     assert words_to_volumes(values, onsets, tr=2.0, n_volumes=2, how="sum", outside="drop").sum() == 1
     with pytest.raises(ValueError, match="3 of 3 words"):
@@ -65,7 +65,7 @@ def test_frames_are_pooled_where_volumes_hold_no_whole_number_of_them():
 
 
 def test_film_and_scan_must_end_together():
-    with pytest.raises(ValueError, match=r"100 frames at 10 per second last 10 s .* lasts 20 s; cut the film"):
+    with pytest.raises(ValueError, match="100 frames at 10 per second last 10 s"):
         frames_to_volumes(np.ones((100, 1)), frame_rate=10, tr=2.0, n_volumes=10)
     with pytest.raises(ValueError, match="frame_rate must be above 0"):
         frames_to_volumes(np.ones((100, 1)), frame_rate=0, tr=2.0, n_volumes=10)

@@ -64,13 +64,13 @@ def test_cells_hold_value_and_interval_and_are_grey_where_zero_is_inside():
 
 
 def test_tables_that_do_not_fit_are_refused(table):
-    with pytest.raises(ValueError, match="the table has no column low; it has region, who, value, high"):
+    with pytest.raises(ValueError, match="the table has no column low; it has region"):
         show_intervals(table.drop(columns="low"), item="region", series="who", label="r")
     table.loc[2, "high"] = 0.0
-    with pytest.raises(ValueError, match=r"an interval must hold its value: got 2 with 1\.5 to 0"):
+    with pytest.raises(ValueError, match="an interval must hold its value"):
         show_interval_lines(table, x="region", series="who", labels=("layer", "r"))
     values = pd.DataFrame([[0.2, -0.1]])
-    with pytest.raises(ValueError, match=r"low and high must have the shape \(1, 2\) and hold the values"):
+    with pytest.raises(ValueError, match=r"low and high must have the shape \(1"):
         show_matrix_with_intervals(values, [[0.3, -0.3]], [[0.4, 0.1]], label="r")
     with pytest.raises(ValueError, match=r"got \(2,\) and \(1, 2\)"):
         show_matrix_with_intervals(values, [0.1, -0.3], [[0.4, 0.1]], label="r")

@@ -148,7 +148,7 @@ def test_weights_can_be_measured():
 
 
 def test_a_model_whose_shape_is_not_known():
-    with pytest.raises(ValueError, match=r"the shape of 'deepseek-vl2-text' is not known without its files.*class for"):
+    with pytest.raises(ValueError, match="the shape of 'deepseek-vl2-text' is not"):
         attention_shape("deepseek-vl2-text")
     with pytest.raises(ValueError, match="the registry has no model 'deit-tin'"):
         attention_shape("deit-tin")

@@ -146,15 +146,15 @@ def test_the_seed_makes_the_twin(tmp_path):
 
 
 def test_a_twin_without_known_dimensions():
-    with pytest.raises(ValueError, match=r"the dimensions of 'hf:org/none@random' are not in data/architectures\.yml"):
+    with pytest.raises(ValueError, match="the dimensions of 'hf:org/none@random' are"):
         load_model("hf:org/none@random")
-    with pytest.raises(ValueError, match=r"METER was not released as 'none'\. Released are: pretrain-288"):
+    with pytest.raises(ValueError, match="METER was not released as 'none'"):
         load_model("meter:none@random")
 
 
 def test_a_folder_that_does_not_say_what_it_is(tmp_path):
     save_file({"a": torch.zeros(2)}, tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match=r"does not say which model it is: a config\.json of transformers"):
+    with pytest.raises(ValueError, match="does not say which model it is"):
         load_model(f"file:{tmp_path}")
     with pytest.raises(MissingDataError, match="there is no folder"):
         load_model(f"file:{tmp_path}/none")

@@ -89,10 +89,10 @@ def test_wrong_input_is_refused(film):
     model = load_zoo("zoo:clip-s@random")
     with pytest.raises(ValueError, match="6 pictures and 5 captions"):
         record_neurons(model, film.images, film.captions[1:])
-    with pytest.raises(ValueError, match="kind = 'spikes'; give 'context', 'query_key' or 'neurons'"):
+    with pytest.raises(ValueError, match="kind = 'spikes'; give 'context'"):
         record_neurons(model, film.images, film.captions, kind="spikes")
     with (
-        pytest.raises(ValueError, match=r"the model has no towers \['fusion'\]; it has: "),
+        pytest.raises(ValueError, match=r"the model has no towers \['fusion'\]"),
         tap_products(model, towers=["fusion"]),
     ):
         pass

@@ -381,7 +381,7 @@ def test_a_model_without_known_dimensions_has_no_config(model):
 
 
 def test_unknown_names_of_the_libraries_are_refused_with_the_nearest():
-    with pytest.raises(ValueError, match=r"timm .* has no model 'deit_tinny_patch16_224'. Did you mean deit_tiny"):
+    with pytest.raises(ValueError, match=r"'deit_tinny_patch16_224'.*deit_tiny"):
         timm_contents("deit_tinny_patch16_224")
-    with pytest.raises(ValueError, match=r"no dimensions are known of 'gpt3'. Did you mean gpt2"):
+    with pytest.raises(ValueError, match=r"'gpt3'.*gpt2"):
         get_architecture("gpt3")

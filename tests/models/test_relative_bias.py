@@ -43,7 +43,7 @@ def test_resampling_keeps_the_class_token_and_a_constant():
 
 
 def test_a_number_of_tables_that_fits_no_model():
-    with pytest.raises(ValueError, match="2 tables of relative-position biases for 3 layers: expected one, or one a"):
+    with pytest.raises(ValueError, match="2 tables of relative-position biases for 3"):
         relative_position_bias([torch.zeros(12, 2)] * 2, 3)
 
 
@@ -58,5 +58,5 @@ def test_a_model_with_relative_biases_alone(saved, name):
 
 
 def test_relative_biases_cannot_be_normalized(saved):
-    with pytest.raises(ValueError, match="has no table of positions; choose positions='study' or 'own'"):
+    with pytest.raises(ValueError, match="has no table of positions"):
         spatial_attention(saved("timm's BEiT")[1], positions="normed")

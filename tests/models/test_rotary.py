@@ -148,11 +148,11 @@ def test_kernel_against_matrices_of_rotation(interleaved):
 
 
 def test_more_pairs_than_a_head_is_wide():
-    with pytest.raises(ValueError, match="3 pairs of components do not fit into heads of width 4"):
+    with pytest.raises(ValueError, match="3 pairs of components do not fit into"):
         rotary_kernel(torch.zeros(7, 4), torch.zeros(7, 4), Rotation(torch.zeros(5, 3)))
 
 
 @pytest.mark.parametrize("name", ["BERT", "ViT", "timm's ViT", "open_clip, text"])
 def test_a_model_without_rotation_is_refused(saved, name):
-    with pytest.raises(ValueError, match="no rotary positions; choose positions='study', 'own' or 'normed'"):
+    with pytest.raises(ValueError, match="no rotary positions; choose"):
         spatial_attention(saved(name)[1], positions="rotary")

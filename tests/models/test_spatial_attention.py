@@ -96,14 +96,14 @@ def test_logits_with_positions_for_every_layer(weights):
 
 
 def test_positions_of_a_layer_and_of_all(weights):
-    with pytest.raises(ValueError, match=r"a table of positions and biases \(kind: own\)"):
+    with pytest.raises(ValueError, match=r"a table of positions and biases \(kind"):
         weights.positions_of(1)
     weights = replace(weights, bias=None)
     assert_equal(weights.positions_of(1), weights.positions)
     assert_equal(weights.position_table, weights.positions)
     layered = replace(weights, positions=np.stack([weights.positions, 2 * weights.positions]), position_kind="stand-in")
     assert_equal(layered.positions_of(1), 2 * weights.positions)
-    with pytest.raises(ValueError, match=r"kind: stand-in\) differ from layer to layer. Use positions_of"):
+    with pytest.raises(ValueError, match=r"kind: stand-in\) differ from layer to"):
         _ = layered.position_table
     without = replace(weights, positions=None, position_kind="relative")
     with pytest.raises(ValueError, match=r"no table of positions \(kind: relative\)"):
@@ -121,7 +121,7 @@ def test_logits_of_the_bias_alone(weights):
 def test_without_positions_there_are_no_logits(weights):
     nothing = replace(weights, positions=None, bias=None)
     assert_equal(nothing.n_positions, 0)
-    with pytest.raises(ValueError, match="made up was read without positions: there are no logits without content"):
+    with pytest.raises(ValueError, match="made up was read without positions"):
         nothing.logits(0)
 
 
@@ -249,7 +249,7 @@ def test_a_tower_must_be_named(saved):
     message = "has the towers fusion-image-self, fusion-text-self, text, vision: name one, for example"
     with pytest.raises(ValueError, match=message):
         spatial_attention(reference)
-    with pytest.raises(ValueError, match=r"has no tower 'visio'\. Did you mean 'vision'\? It has: fusion-image-self, "):
+    with pytest.raises(ValueError, match=r"'visio'.*'vision'"):
         spatial_attention(f"{reference}#visio")
     assert_equal(spatial_attention(f"{reference}#vision").tower, "vision")
 

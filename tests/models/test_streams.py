@@ -125,7 +125,7 @@ def test_steps_are_paired_by_depth():
     assert others[0] == 1
     assert others[-1] == 12
     assert others == sorted(others)
-    with pytest.raises(ValueError, match="both streams need layers of a tower; their steps are: summary; and: "):
+    with pytest.raises(ValueError, match="both streams need layers of a tower"):
         pair_steps({"summary": torch.zeros(1, 1)}, text)
 
 
@@ -193,7 +193,7 @@ def test_an_untrained_fusion_stands_on_the_models_own_towers(scenes):
         torch.testing.assert_close(tensor, fused[1][name], rtol=0, atol=0)
     for name, tensor in model.module.state_dict().items():
         torch.testing.assert_close(tensor, kept[name], rtol=0, atol=0)
-    with pytest.raises(ValueError, match="'zoo:clip-s@random' has no fusion; give a METER"):
+    with pytest.raises(ValueError, match="'zoo:clip-s@random' has no fusion"):
         with_untrained_fusion(load_model("zoo:clip-s@random"))
 
 
@@ -211,7 +211,7 @@ def test_small_bridgetower_reads_scenes_and_is_made_by_its_seed_alone(scenes):
     )
     torch.testing.assert_close(base["tower 4"], swapped["tower 4"], rtol=0, atol=0)
     assert (base["fusion 1"] - swapped["fusion 1"]).abs().max() > 1e-5
-    with pytest.raises(ValueError, match="fusion_layers = 5 must be from 1 to layers = 4"):
+    with pytest.raises(ValueError, match="fusion_layers = 5 must be from 1 to layers"):
         small_bridgetower(seed=0, fusion_layers=5)
 
 

@@ -90,9 +90,9 @@ def test_showing_a_run_shows_headings_and_outputs(ran, monkeypatch, capsys):
 
 
 def test_what_is_wrong_is_told(ran):
-    with pytest.raises(UsageError, match=r"^unknown chapter: 'tinny'\. Did you mean 'tiny'\?"):
+    with pytest.raises(UsageError, match=r"'tinny'.*'tiny'"):
         brainalign.run("tinny")
-    with pytest.raises(UsageError, match=r"^unknown parameter of tiny: 'nn'\. Did you mean 'n'\?"):
+    with pytest.raises(UsageError, match=r"'nn'.*'n'"):
         brainalign.run("tiny", nn=3)
 
 

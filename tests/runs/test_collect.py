@@ -77,7 +77,7 @@ def test_what_is_no_run_is_passed_over(tiny):
         (tiny.runs / "tiny" / name / "manifest.json").write_text("{", encoding="utf-8")
     (tiny.runs / "sweeps").mkdir()
     (tiny.runs / "sweeps" / "abc.json").write_text("{}", encoding="utf-8")
-    with pytest.warns(StoreWarning, match=r"^2 runs were left out \(tiny/strange, tiny/strange2\): ") as warned:
+    with pytest.warns(StoreWarning, match=r"^2 runs were left out \(tiny/strange") as warned:
         assert len(collect_runs(tiny.store)) == 1
     assert len(warned) == 1
 
@@ -104,7 +104,7 @@ def test_both_formats_hold_the_same(tiny, tmp_path, ending):
 
 def test_another_format_or_a_missing_folder_is_refused(tiny, tmp_path):
     table = collect_runs(tiny.store)
-    with pytest.raises(UsageError, match=r"^runs\.xlsx ends neither in \.parquet nor in \.csv"):
+    with pytest.raises(UsageError, match=r"^runs\.xlsx ends neither in \.parquet nor"):
         write_table(table, tmp_path / "runs.xlsx")
     with pytest.raises(UsageError, match=r"^there is no folder .*nowhere; make it"):
         write_table(table, tmp_path / "nowhere" / "runs.csv")

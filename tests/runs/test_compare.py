@@ -103,5 +103,5 @@ def test_a_run_equals_itself(pair):
 
 
 def test_runs_of_different_chapters_are_refused(pair):
-    with pytest.raises(UsageError, match=r"are of different chapters, which share no numbers"):
+    with pytest.raises(UsageError, match="are of different chapters"):
         compare_runs(*pair(second={"chapter": "another"}))

@@ -133,7 +133,7 @@ def test_a_file_is_read_and_its_name_is_in_the_error(tmp_path):
     path.write_text("product:\n  n: {from: 1, to: 3}\n  scale: [1e-3, 2]\n", encoding="utf-8")
     assert [one.scale for one in read_grid(path).parameters(tiny_chapter())] == [0.001, 2.0] * 3
     path.write_text("produkt: {}", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"^grid\.yml: unknown section of the grid: 'produkt'"):
+    with pytest.raises(UsageError, match=r"^grid\.yml: unknown section of the grid"):
         read_grid(path)
     path.write_text("product: {n: [1", encoding="utf-8")
     with pytest.raises(UsageError, match=r"grid\.yml is not YAML"):

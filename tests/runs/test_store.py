@@ -57,7 +57,7 @@ def test_an_empty_store_has_nothing(tiny, store):
     assert store.good_runs("tiny") == []
     assert store.find("tiny", tiny.key()) is None
     assert store.nearest("tiny", tiny.key()) is None
-    with pytest.raises(UsageError, match=r"^there is no run 'tiny'\. The latest are: none yet; make one with: brainal"):
+    with pytest.raises(UsageError, match=r"^there is no run 'tiny'\. The latest are"):
         store.open("tiny")
 
 
@@ -215,9 +215,7 @@ def test_a_folder_without_a_manifest_is_no_run(store, three):
 def test_many_runs_of_one_fault_are_said_once(tiny, store):
     for n in range(1, 6):
         older_layout(put(store, manifest(tiny.key(n=n))))
-    with pytest.warns(
-        StoreWarning, match=r"^5 runs were passed over and left alone \((tiny/\w+, ){3}\.\.\.\): "
-    ) as said:
+    with pytest.warns(StoreWarning, match=r"^5 runs were passed over and left alone") as said:
         assert store.good_runs("tiny") == []
     assert len(said) == 1
 

@@ -167,7 +167,7 @@ def test_saturated_data_are_refused(measure, p, q, label):
 @pytest.mark.parametrize("measure", [mean_canonical_correlation, svcca, pwcca_of])
 def test_correlations_that_are_one_for_any_data_are_warned_of(measure):
     X, Y = normal(12, 7), normal(12, 6, seed=1)
-    with pytest.warns(UserWarning, match=r"for 12 samples that 2 of the canonical correlations are 1 for any data"):
+    with pytest.warns(UserWarning, match="for 12 samples that 2 of the canonical"):
         measure(X, Y, **({"variance": 1.0} if measure is svcca else {}))
     assert_allclose(canonical_correlations(centered(X), centered(Y))[-2:], 1)
     with warnings.catch_warnings():

@@ -94,7 +94,7 @@ def test_single_precision_is_close_to_double(n, p, q):
 
 
 def test_bad_input_is_refused():
-    with pytest.raises(ValueError, match=r"participation_ratio: X does not vary over its samples"):
+    with pytest.raises(ValueError, match="participation_ratio: X does not vary over"):
         participation_ratio(torch.ones(5, 3))
     with pytest.raises(ValueError, match=r"effective_shared_dimensionality: .* got 5 and 6"):
         effective_shared_dimensionality(normal(5, 3), normal(6, 3))

@@ -291,7 +291,7 @@ def test_a_single_neuron_is_refused():
 def test_neurons_that_share_nothing_are_refused():
     Y = related(40, 3)[0]
     unrelated = torch.linalg.qr(normal(40, 3)).Q
-    with pytest.raises(ValueError, match=r"of X is not above 0; its neurons share too little; give more neurons"):
+    with pytest.raises(ValueError, match="of X is not above 0; its neurons share too"):
         neuron_corrected_linear_cka(unrelated - unrelated.mean(dim=0), Y)
 
 
@@ -305,5 +305,5 @@ def test_a_bandwidth_that_is_none_is_refused(bandwidth):
 def test_mostly_repeated_samples_have_no_median_distance():
     X, Y = related(10, 3, 3)
     Y[:8] = Y[0]
-    with pytest.raises(ValueError, match=r"rbf_cka: half of the pairs of samples of Y are equal"):
+    with pytest.raises(ValueError, match="rbf_cka: half of the pairs of samples of Y"):
         rbf_cka(X, Y)

@@ -281,7 +281,7 @@ def test_all_names_are_listed_once():
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(ValueError, match=r"no measure 'linear_cca'; the nearest name is 'linear_cka'"):
+    with pytest.raises(ValueError, match=r"'linear_cca'.*'linear_cka'"):
         get_measure("linear_cca")
     with pytest.raises(ValueError, match=r"no measure 7; the nearest name is '"):
         get_measure(7)
@@ -293,7 +293,7 @@ def test_a_name_that_comes_twice_is_refused():
 
 
 def test_an_unknown_invariance_is_refused():
-    with pytest.raises(ValueError, match=r"linear_cka: unknown invariances \['rotation'\]"):
+    with pytest.raises(ValueError, match="linear_cka: unknown invariances"):
         measure(
             kind="score", bounds=(0.0, 1.0), identity=1.0, is_symmetric=True, is_metric=False, is_differentiable=True,
             invariances=frozenset({"rotation", "orthogonal"}), reference="nobody",

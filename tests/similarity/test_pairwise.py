@@ -146,19 +146,19 @@ def test_bad_input_is_refused_with_its_place(spoil, error, message):
 
 
 def test_debiased_cka_of_few_samples_is_refused():
-    with pytest.raises(ValueError, match=r"debiased_linear_cka needs at least 4 samples \(rows\): got 3"):
+    with pytest.raises(ValueError, match="debiased_linear_cka needs at least 4"):
         pairwise(related(3, 4, 5), "debiased_linear_cka")
 
 
 def test_a_representation_without_a_debiased_norm_is_named():
     X, Y = related(12, 4, 5)
     Y[1:] = Y[0] + 1
-    with pytest.raises(ValueError, match=r"not defined: .* of representation 1 is not above 0"):
+    with pytest.raises(ValueError, match=r"not defined: .* of representation 1 is not"):
         pairwise([X, Y], "debiased_linear_cka")
 
 
 def test_an_unknown_measure_is_refused():
-    with pytest.raises(ValueError, match=r"no measure 'linear_cak'; the nearest name is 'linear_cka'"):
+    with pytest.raises(ValueError, match=r"'linear_cak'.*'linear_cka'"):
         pairwise(related(12, 4, 5), "linear_cak")
 
 

@@ -257,7 +257,7 @@ def test_gradient_of_pls_is_finite_where_lower_singular_values_repeat():
 def test_gradient_of_pls_is_refused_where_the_leading_singular_values_tie():
     source = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]], requires_grad=True)
     value = pls_predictivity(source=source, target=source.detach(), n_components=1, folds=None)
-    with pytest.raises(ValueError, match="two largest covariances of a component are equal"):
+    with pytest.raises(ValueError, match="two largest covariances of a component are"):
         value.backward()
 
 

@@ -84,7 +84,7 @@ def test_nothing_left_is_an_error():
         align({}, ICNS)
     lost = small_model()
     lost.positions = None
-    with pytest.raises(ValueError, match=r"none of 1 models could be measured\. lost: the model has neither"):
+    with pytest.raises(ValueError, match=r"none of 1 models could be measured\. lost"):
         align({"lost": lost}, ICNS)
 
 
@@ -120,7 +120,7 @@ def test_one_number_a_model_from_metrics_that_are_there(aligned):
     fewer = similarity_by_model(table, ICNS.iloc[:2], metrics=METRICS[:4], by="median")
     by_hand = icn_similarity(table[list(METRICS)], ICNS.iloc[:2], metrics=METRICS[:4]).mean(axis=1)
     assert_allclose(fewer, np.median(by_hand.reshape(4, 6), axis=1))
-    with pytest.raises(ValueError, match="by = 'max' is unknown; choose one of mean, median, sum"):
+    with pytest.raises(ValueError, match="by = 'max' is unknown; choose one of mean"):
         similarity_by_model(table, ICNS, by="max")
 
 

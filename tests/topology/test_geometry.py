@@ -23,7 +23,7 @@ def test_energy_by_hand():
     one = np.array([2.0, 1, 0, -1, -2])
     other = np.array([1.0, -2, 2, -2, 1])  # at right angles to it, and both to (1, 1, 1, 1, 1)
     assert_allclose(profile_energy([one, one, one, other]), [0.75, 0.25, 0, 0], atol=1e-12)
-    with pytest.raises(ValueError, match=r"at least 2 networks, shape \(n_networks, 5\): got \(5,\)"):
+    with pytest.raises(ValueError, match=r"at least 2 networks, shape \(n_networks"):
         profile_energy(one)
 
 

@@ -197,9 +197,9 @@ def test_profiles_of_any_labelled_connectivity():
 def test_a_network_of_two_parcels_is_refused_by_name():
     matrix, names = blocks_of_parcels()
     names = np.where(np.arange(12) == 4, "b", names)
-    with pytest.raises(ValueError, match="network 'a' has 2 parcels; a graph needs at least 3"):
+    with pytest.raises(ValueError, match="network 'a' has 2 parcels"):
         network_profiles(matrix, names)
-    with pytest.raises(ValueError, match=r"one network a parcel: got \(12, 12\) and \(3,\)"):
+    with pytest.raises(ValueError, match=r"one network a parcel: got \(12"):
         network_profiles(matrix, ["a", "b", "c"])
 
 

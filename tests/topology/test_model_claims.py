@@ -112,7 +112,7 @@ def test_an_unknown_option_is_refused(asked, options, text):
 
 def test_mixed_node_counts_are_refused():
     mixed = ModelClaims({**MODELS, "f": small_model(5, n=9)}, BRAINS, {"first": CLAIM}, starts=1)
-    with pytest.raises(ValueError, match=r"6 of 6 models have graphs, of 8, 9 nodes\. All are needed"):
+    with pytest.raises(ValueError, match="6 of 6 models have graphs, of 8, 9 nodes"):
         mixed.differences(brain="published")
 
 
@@ -130,5 +130,5 @@ def test_claims_that_cannot_be_asked_are_refused():
         ModelClaims(MODELS, BRAINS, {"first": [(["a"], ["z"])]}, starts=1)
     with pytest.raises(ValueError, match=r"'first' needs models on both sides .* unknown are: none"):
         ModelClaims(MODELS, BRAINS, {"first": [(["a"], [])]}, starts=1)
-    with pytest.raises(ValueError, match="at least one brain and one claim: got 0 and 1"):
+    with pytest.raises(ValueError, match="at least one brain and one claim"):
         ModelClaims(MODELS, {}, {"first": CLAIM}, starts=1)

@@ -47,13 +47,13 @@ def test_other_heads_are_placed_in_the_same_space(table):
 
 
 def test_too_little_is_refused(table):
-    with pytest.raises(ValueError, match=r"needs at least 3 of them: got 2\. For the heads of one model"):
+    with pytest.raises(ValueError, match="needs at least 3 of them: got 2"):
         space(table[table["model"].isin(["m0", "m1"])])
     holed = table.copy()
     holed.loc[3, "Visual"] = np.nan
     with pytest.raises(ValueError, match="1 similarities are not finite"):
         space(holed)
-    with pytest.raises(ValueError, match="by = 'max' is unknown; choose one of sum, mean, median"):
+    with pytest.raises(ValueError, match="by = 'max' is unknown; choose one of sum"):
         space(table).scores("max")
     with pytest.raises(ValueError, match="the table lacks Visual"):
         space(table).transform(table.drop(columns="Visual"))

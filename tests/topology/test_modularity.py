@@ -174,15 +174,15 @@ def test_no_starts_are_refused(starts):
 
 
 def test_a_number_as_generator_is_refused():
-    with pytest.raises(TypeError, match=r"Generator or None: got int\. Pass numpy\.random\.default_rng"):
+    with pytest.raises(TypeError, match="Generator or None: got int"):
         louvain_partition(HEADS[0], generator=3)
 
 
 def test_labels_of_another_length_are_refused():
-    with pytest.raises(ValueError, match=r"each of the 40 nodes: got shape \(3,\)\. Pass an array of shape \(40,\)"):
+    with pytest.raises(ValueError, match=r"each of the 40 nodes: got shape \(3,\)"):
         modularity_of_partition(HEADS[0], [0, 1, 1])
 
 
 def test_a_batch_where_one_graph_is_needed_is_refused():
-    with pytest.raises(ValueError, match=r"got shape \(20, 40, 40\)\. Call once for each graph"):
+    with pytest.raises(ValueError, match=r"got shape \(20, 40, 40\)"):
         louvain_partition(HEADS)

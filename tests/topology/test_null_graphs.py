@@ -34,7 +34,7 @@ def test_random_attention_lies_on_an_arc():
 
 
 def test_what_cannot_be_drawn_is_refused():
-    with pytest.raises(ValueError, match="kind = 'ring' is unknown; choose one of attention, local, uniform"):
+    with pytest.raises(ValueError, match="kind = 'ring' is unknown"):
         null_graphs("ring", 1, 9, np.random.default_rng(0))
     for n_graphs, n_nodes in ((0, 9), (1, 2)):
         with pytest.raises(ValueError, match=f"n_graphs = {n_graphs} and n_nodes = {n_nodes}"):

@@ -98,7 +98,7 @@ def test_an_unknown_kind_and_too_few_twins_are_refused():
         random_twin(*trained(), kind="shuffled", generator=generator)
     with pytest.raises(ValueError, match=message):
         twin_profiles(*trained(), n_twins=1, kind="shuffled", generator=generator)
-    with pytest.raises(ValueError, match=r"n_twins = 0 leaves no null model; give at least 1\."):
+    with pytest.raises(ValueError, match="n_twins = 0 leaves no null model"):
         twin_profiles(*trained(), n_twins=0, kind="matched", generator=generator)
 
 

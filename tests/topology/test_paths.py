@@ -165,12 +165,12 @@ def test_what_is_no_graph_is_refused_with_its_numbers(graphs, message):
 
 
 def test_entries_that_are_no_real_numbers_are_refused():
-    with pytest.raises(TypeError, match=r"real numbers: got entries of type complex128\. Convert them to float"):
+    with pytest.raises(TypeError, match="real numbers: got entries of type"):
         check_graphs(np.zeros((3, 3), dtype=complex))
 
 
 def test_a_batch_where_one_graph_is_needed_is_refused():
-    with pytest.raises(ValueError, match=r"one graph of shape \(n, n\) is needed: got shape \(2, 3, 3\)"):
+    with pytest.raises(ValueError, match=r"one graph of shape \(n, n\) is needed"):
         shortest_path_lengths(np.zeros((2, 3, 3)))
 
 

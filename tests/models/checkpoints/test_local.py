@@ -113,7 +113,7 @@ def test_a_spoilt_configuration_is_refused(repositories, tmp_path):
 
 def test_a_folder_without_weights(tmp_path):
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(MissingDataError, match=r"has no file model\.safetensors; the folder holds: notes\.txt"):
+    with pytest.raises(MissingDataError, match=r"has no file model\.safetensors"):
         open_checkpoint(f"file:{tmp_path}")
     with pytest.raises(MissingDataError, match="there is no folder"):
         open_checkpoint(f"file:{tmp_path}/none")
@@ -137,7 +137,5 @@ def test_rows_that_do_not_exist(repositories, rows):
 
 
 def test_a_zoo_model_that_is_not_there():
-    with pytest.raises(
-        MissingDataError, match=r"'zoo:no-such': the mini-zoo has no no-such-0\.safetensors; it holds: "
-    ):
+    with pytest.raises(MissingDataError, match="'zoo:no-such': the mini-zoo has no"):
         open_checkpoint("zoo:no-such")

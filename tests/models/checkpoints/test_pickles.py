@@ -124,7 +124,7 @@ def test_a_truncated_file_is_refused(tensors, tmp_path):
     reference = saved(tensors, tmp_path)
     file = tmp_path / "weights.ckpt"
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(ChecksumError, match=r"weights\.ckpt is no whole checkpoint .* truncated or altered"):
+    with pytest.raises(ChecksumError, match=r"weights\.ckpt is no whole checkpoint"):
         open_checkpoint(reference)
 
 
@@ -138,6 +138,6 @@ def test_a_file_without_weights(tmp_path, content):
 def test_a_plain_pickle_is_refused(tmp_path):
     mark = tmp_path / "ran"
     (tmp_path / "weights.pt").write_bytes(pickle.dumps(Payload(os.system, f"touch {mark}")))
-    with pytest.raises(ValueError, match=r"weights\.pt cannot be loaded as weights alone, so it is refused"):
+    with pytest.raises(ValueError, match=r"weights\.pt cannot be loaded as weights"):
         open_checkpoint(f"file:{tmp_path / 'weights.pt'}").names()
     assert not mark.exists()

@@ -275,9 +275,9 @@ def test_wrong_contents(model, batch):
     image, ids = batch
     with pytest.raises(ValueError, match="token id 31 is outside the vocabulary of 31"):
         model(image, ids.index_fill(1, torch.tensor(2), 31))
-    with pytest.raises(ValueError, match="text 1 is all padding; an empty caption is <s></s>"):
+    with pytest.raises(ValueError, match="text 1 is all padding"):
         model(image, ids.index_fill(0, torch.tensor(1), PAD))
-    with pytest.raises(ValueError, match="image_token_type = 3; this model has types 1 to 2"):
+    with pytest.raises(ValueError, match="image_token_type = 3"):
         model(image, ids, image_token_type=3)
 
 

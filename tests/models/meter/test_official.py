@@ -174,7 +174,7 @@ def test_heads_that_shapes_do_not_tell():
 
 
 def test_weights_of_something_else():
-    with pytest.raises(ValueError, match=r"no tensor is named 'vit_model.visual.conv1.weight'.*Found: patch_embed"):
+    with pytest.raises(ValueError, match="no tensor is named"):
         meter_config({"patch_embed.weight": torch.zeros(3)})
     with pytest.raises(ValueError, match="Found: nothing"):
         meter_config({})

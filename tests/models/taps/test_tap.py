@@ -320,12 +320,12 @@ def test_unknown_architectures(model, text):
 def test_reading_what_was_not_recorded():
     with tap(family_model("BERT")) as empty:
         pass
-    with pytest.raises(ValueError, match=r"Recorded towers: none; kinds: none\. Was the model called"):
+    with pytest.raises(ValueError, match="Recorded towers: none; kinds: none"):
         empty.stack("neurons")
     record = record_of("CLIP", ["neurons"])
-    with pytest.raises(KeyError, match=r"nothing was recorded under image\.7\.neurons\. Near: image\."):
+    with pytest.raises(KeyError, match="nothing was recorded under"):
         record["image", 7, "neurons"]
-    with pytest.raises(ValueError, match="'neurons' was recorded of several towers; name one of: image, text"):
+    with pytest.raises(ValueError, match="'neurons' was recorded of several towers"):
         record.stack("neurons")
 
 
@@ -334,7 +334,7 @@ def test_texts_of_different_lengths():
     with torch.no_grad(), tap(model, ["residual", "attention"], pool=None) as record:
         model(input_ids=torch.full((2, 5), 4))
         model(input_ids=torch.full((2, 6), 4))
-    with pytest.raises(ValueError, match=r"shapes \(5, 12\) and \(6, 12\) after the samples.*Pad all texts"):
+    with pytest.raises(ValueError, match=r"shapes \(5, 12\) and \(6"):
         record["text", 0, "residual"]
     with torch.no_grad(), tap(model, ["residual"]) as record:
         model(input_ids=torch.full((2, 5), 4))
@@ -343,7 +343,7 @@ def test_texts_of_different_lengths():
 
 
 def test_a_mask_that_does_not_fit():
-    with pytest.raises(ValueError, match=r"padding mask has shape \(3, 5\), the tokens of tower 'text' are \(3, 7\)"):
+    with pytest.raises(ValueError, match=r"padding mask has shape \(3, 5\)"):
         record_of("BERT", pool="mean", mask=torch.ones(BATCH, 5))
     x = {**inputs(), "ids": torch.full((BATCH, LENGTH), PAD)}
     with torch.no_grad(), tap(family_model("GPT-2"), ["residual"]) as record:

@@ -47,5 +47,5 @@ def test_a_cell_has_the_sum_of_its_patches():
 
 
 def test_a_model_that_is_no_meter_is_refused(scenes):
-    with pytest.raises(ValueError, match="'zoo:clip-s' is a CLIP; give a METER of the mini-zoo"):
+    with pytest.raises(ValueError, match="'zoo:clip-s' is a CLIP"):
         first_word_looks("zoo:clip-s", scenes)

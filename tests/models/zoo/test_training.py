@@ -53,9 +53,7 @@ def test_a_stopped_training_ends_as_if_it_had_not_stopped(trained, tmp_path, sto
 
 def test_a_schedule_of_another_length_does_not_go_on(tmp_path):
     train_zoo("mae-xs", 0, folder=tmp_path, steps=STEPS, stop_after=2)
-    with pytest.raises(
-        ValueError, match=r"belongs to a schedule of 6 steps, not 7\. Give the same number of steps, or"
-    ):
+    with pytest.raises(ValueError, match="belongs to a schedule of 6 steps, not 7"):
         train_zoo("mae-xs", 0, folder=tmp_path, steps=7)
 
 

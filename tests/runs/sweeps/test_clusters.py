@@ -26,7 +26,7 @@ def test_a_local_worker_has_a_gpu_of_its_own(monkeypatch):
     environments = [clusters._nanny(gpu)["options"]["env"] for gpu in visible_gpus()]
     assert environments == [{"CUDA_VISIBLE_DEVICES": "4"}, {"CUDA_VISIBLE_DEVICES": "6"}]
     with (
-        pytest.raises(UsageError, match=r"^3 workers need as many GPUs, and there are 2\. Take --workers 2"),
+        pytest.raises(UsageError, match=r"^3 workers need as many GPUs"),
         local_client(3),
     ):
         pass
@@ -39,7 +39,7 @@ def test_a_local_worker_has_a_gpu_of_its_own(monkeypatch):
 
 def test_a_scheduler_that_does_not_answer_is_told():
     with (
-        pytest.raises(UsageError, match=r"^no scheduler answers at tcp://127\.0\.0\.1:9 "),
+        pytest.raises(UsageError, match=r"^no scheduler answers at"),
         running_client("tcp://127.0.0.1:9", patience=0.2),
     ):
         pass

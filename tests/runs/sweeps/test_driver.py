@@ -170,7 +170,7 @@ def test_threads_of_the_libraries_are_limited_in_the_run_alone(tiny, monkeypatch
 
 def test_the_records_are_no_chapter_to_the_store(tiny, client, executed):
     start(client)
-    with pytest.raises(UsageError, match=r"^there is no run 'sweeps'\. The latest are: tiny/"):
+    with pytest.raises(UsageError, match=r"^there is no run 'sweeps'\. The latest are"):
         tiny.store.open("sweeps")
     assert tiny.store.open("tiny").manifest.chapter == "tiny"
 
@@ -216,7 +216,7 @@ def test_a_record_that_cannot_be_read_costs_nothing_but_itself(tiny, client, exe
 
 
 def test_a_sweep_that_is_not_there_is_refused(tiny, client, executed):
-    with pytest.raises(UsageError, match=r"^'abc' is no sweep\. Sweeps here are: none yet\."):
+    with pytest.raises(UsageError, match=r"^'abc' is no sweep\. Sweeps here are"):
         read_record(tiny.store, "abc")
     sweep, _ = start(client)
     with pytest.raises(UsageError, match=rf"^'' is no sweep\. Sweeps here are: {sweep.record.id}\."):

@@ -34,7 +34,7 @@ def test_chance_is_the_share_of_the_most_frequent_label():
 
 def test_too_rare_labels_and_wrong_shapes_are_refused(labelled):
     data, labels, _ = labelled
-    with pytest.raises(ValueError, match=r"got 3 labels, the rarest on 20\. Join labels or lower folds"):
+    with pytest.raises(ValueError, match="got 3 labels, the rarest on 20"):
         decoding_accuracy(data, labels, folds=21, seed=0)
     with pytest.raises(ValueError, match=r"got \(60, 3\) and \(59,\); flatten the data"):
         decoding_accuracy(data, labels[1:], seed=0)

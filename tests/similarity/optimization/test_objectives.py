@@ -193,26 +193,26 @@ def test_references_follow_their_copies():
 
 
 def test_an_unknown_measure_is_answered_with_the_nearest():
-    with pytest.raises(ValueError, match=r"unknown measure 'linear_kca'\. Did you mean 'linear_cka'\? Known are: ang"):
+    with pytest.raises(ValueError, match=r"'linear_kca'.*'linear_cka'"):
         score_towards(normal(20, 3), "linear_kca")
 
 
 def test_a_measure_without_gradient_is_named_with_those_that_have_one():
-    with pytest.raises(ValueError, match=r"mutual_knn has no gradient to follow; choose one of: angular_cka, ang"):
+    with pytest.raises(ValueError, match="mutual_knn has no gradient to follow"):
         score_towards(normal(20, 3), "mutual_knn")
 
 
 def test_options_of_measures_without_any_are_refused():
-    with pytest.raises(ValueError, match=r"linear_cka has no options: got alpha\. Leave them out\."):
+    with pytest.raises(ValueError, match="linear_cka has no options: got alpha"):
         score_towards(normal(20, 3), "linear_cka", alpha=1.0)
 
 
 def test_bad_references_are_refused():
-    with pytest.raises(ValueError, match="linear_cka: reference does not vary over its samples"):
+    with pytest.raises(ValueError, match="linear_cka: reference does not vary over"):
         score_towards(torch.ones(5, 3), "linear_cka")
     with pytest.raises(ValueError, match=re.escape("must have 2 or 3 dimensions, got shape (1, 1, 5, 3)")):
         score_towards(normal(1, 1, 5, 3), "linear_cka")
-    with pytest.raises(TypeError, match="linear_cka: reference must be a tensor of real floating-point"):
+    with pytest.raises(TypeError, match="linear_cka: reference must be a tensor of"):
         score_towards([[1.0], [2.0]], "linear_cka")
 
 
@@ -222,10 +222,10 @@ def test_predictivity_refuses_data_that_explain_anything_or_are_dependent():
     with pytest.raises(ValueError, match=re.escape(message)):
         score_towards(X, "linear_predictivity")(normal(1, 10, 9))
     twice = torch.cat([X, X[:, :1]], dim=-1)[None]
-    with pytest.raises(ValueError, match="linear_predictivity: features of the data are linear combinations"):
+    with pytest.raises(ValueError, match="linear_predictivity: features of the data"):
         score_towards(X, "linear_predictivity")(twice)
     five_dimensions = drop_component(normal(40, 6) * torch.linspace(3, 0.2, 6, dtype=torch.float64), 2)
-    with pytest.raises(ValueError, match="linear_predictivity: features of the data are linear combinations"):
+    with pytest.raises(ValueError, match="linear_predictivity: features of the data"):
         score_towards(normal(40, 3), "linear_predictivity")(five_dimensions[None])
 
 

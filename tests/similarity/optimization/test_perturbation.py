@@ -63,7 +63,7 @@ def test_cka_forgives_a_small_component_more_than_the_others_and_a_large_one_les
 @pytest.mark.parametrize("variances", [[1.0, -0.1], [0.0, 0.0], [1.0, float("nan")]])
 @pytest.mark.parametrize("formula", [replaced_component_scores, dropped_component_scores])
 def test_variances_that_are_none_are_refused(formula, variances):
-    with pytest.raises(ValueError, match="variances must be finite, 0 or more, and not all 0"):
+    with pytest.raises(ValueError, match="variances must be finite, 0 or more"):
         formula(torch.tensor(variances))
 
 
@@ -74,5 +74,5 @@ def test_components_that_do_not_exist_are_refused(data):
 
 
 def test_replacing_needs_a_free_direction():
-    with pytest.raises(ValueError, match="replace_component: 4 components leave no direction over 5 samples free"):
+    with pytest.raises(ValueError, match="replace_component: 4 components leave no"):
         replace_component(normal(5, 8), 0, generator=torch.Generator())

@@ -95,7 +95,7 @@ def test_summary_of_a_climb_by_hand():
 def test_tables_of_different_climbs_are_refused():
     steps = pd.DataFrame({"measure": ["a"], "step": [0], "score": [0.1]})
     captures = pd.DataFrame({"measure": ["b"], "component": [0], "variance": [1.0], "score": [0.2]})
-    with pytest.raises(ValueError, match=r"the tables hold different measures: a and b\. Give both of the same climbs"):
+    with pytest.raises(ValueError, match="the tables hold different measures"):
         summarize_climbs(steps, captures)
 
 
@@ -128,7 +128,7 @@ def test_needed_scores_are_told_apart_by_measure_and_start(steep):
 
 @pytest.mark.parametrize("share", [0, -0.1, 1.1, float("nan")])
 def test_a_share_out_of_its_range_is_refused(share):
-    with pytest.raises(ValueError, match=r"share = .* of the variance is not possible; give a number above 0"):
+    with pytest.raises(ValueError, match=r"share = .* of the variance is not possible"):
         needed_scores(pd.DataFrame(), share=share)
 
 

@@ -55,7 +55,7 @@ def test_a_network_without_residual_blocks_is_refused_in_words():
 
 def test_several_stacks_are_refused_with_their_paths():
     model = load_zoo("zoo:clip-s@random")
-    with pytest.raises(ValueError, match=r"several stacks of blocks: visual\.\S+, .* Give the submodule"):
+    with pytest.raises(ValueError, match=r"several stacks of blocks: visual\.\S+"):
         find_blocks(model)
     assert len(find_blocks(model.visual)) >= 2
 

@@ -65,9 +65,7 @@ def test_original_resnet50_has_the_published_savings():
 
 @pytest.mark.parametrize("shape", [(), (3, 0, 8)])
 def test_a_shape_without_values_is_refused(shape):
-    with pytest.raises(
-        ValueError, match="give \\(channels, height, width\\) of a picture or \\(n_tokens,\\) of a text"
-    ):
+    with pytest.raises(ValueError, match=r"give \(channels, height"):
         macs(small_resnet(), shape)
 
 

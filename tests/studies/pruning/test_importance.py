@@ -154,7 +154,7 @@ def test_bad_input_is_refused(batch, criterion, text):
 
 
 def test_without_a_block_to_spare_it_says_why():
-    with pytest.raises(ValueError, match="no block of CifarResNet can be removed: every stage is at min_per_stage = 2"):
+    with pytest.raises(ValueError, match="no block of CifarResNet can be removed"):
         block_importance(small_resnet(14), pictures())
 
 

@@ -23,7 +23,7 @@ def test_every_ordered_pair_is_told_once_in_words_and_once_in_numerals(relation,
 
 
 def test_another_relation_is_refused():
-    with pytest.raises(ValueError, match="relation = 'under'; give one of: beside, above"):
+    with pytest.raises(ValueError, match="relation = 'under'; give one of: beside"):
         digit_paraphrases("under")
 
 
@@ -43,5 +43,5 @@ def test_the_loss_of_equal_sentences_is_that_of_guessing_and_falls_for_partners_
 
 @pytest.mark.parametrize("facts", [[0, 1, 0], [0, 0, 0, 1, 1]])
 def test_facts_that_are_not_told_twice_are_refused(facts):
-    with pytest.raises(ValueError, match="every fact must be told by exactly two sentences"):
+    with pytest.raises(ValueError, match="every fact must be told by exactly two"):
         paraphrase_loss(torch.ones(len(facts), 2), torch.tensor(facts))

@@ -82,5 +82,5 @@ def test_the_real_cortex_keeps_its_dissimilarities(mirror):
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="'V1' has 3 pictures and 2 responses"):
         Target("V1", np.zeros((3, 24, 24)), torch.zeros(2, 5))
-    with pytest.raises(ValueError, match="n_voxels of 1 or more and noise of 0 or more: got 5 and -1"):
+    with pytest.raises(ValueError, match="n_voxels of 1 or more and noise of 0 or"):
         planted_targets(30, n_voxels=5, noise=-1, generator=np.random.default_rng(0))

@@ -77,7 +77,7 @@ def test_a_model_that_is_one_of_its_twins_is_not_above_them(table):
 
 def test_twins_must_be_there_and_have_the_heads_of_their_model(table):
     twins = twins_of(table, 3)
-    with pytest.raises(ValueError, match=r"twins are missing, or have other heads than their model: b\. Measure"):
+    with pytest.raises(ValueError, match="twins are missing, or have other heads"):
         score_models(space(table), {"matched": twins[twins["model"] != "b"]})
     with pytest.raises(ValueError, match="have other heads than their model: a"):
         score_models(space(table), {"matched": twins.drop(index=0)})
@@ -93,7 +93,7 @@ def test_a_space_of_many_models_refuses_too_few_and_mixed_nodes_unless_asked(tab
 
 
 def test_a_network_needs_three_parcels():
-    with pytest.raises(ValueError, match="network 'b' has 2 parcels; a graph needs at least 3"):
+    with pytest.raises(ValueError, match="network 'b' has 2 parcels"):
         network_profiles(np.ones((5, 5)), ["a", "a", "a", "b", "b"])
 
 
@@ -108,7 +108,7 @@ def test_the_nearest_network_of_a_network_is_itself():
     higher, low = ([order.index(name) for name in names]
                    for names in (("Frontoparietal", "DefaultMode"), ("Visual", "Somatomotor")))  # fmt: skip
     assert_allclose(lead, similarity[:, higher].mean(axis=1) - similarity[:, low].mean(axis=1))
-    with pytest.raises(ValueError, match="no similarity to Visual; use networks with the names of the study"):
+    with pytest.raises(ValueError, match="no similarity to Visual"):
         higher_order_lead(table.drop(columns="Visual"))
 
 

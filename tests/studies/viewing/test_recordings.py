@@ -59,7 +59,7 @@ def test_meshes_that_do_not_fit(structures, vertices, text, surface):
 def test_voxels_are_no_vertices(surface):
     samples = recording([LEFT], [1], [[1.0]]).samples
     voxels = NaturalisticRecording("sub", np.ones((1, 1)), samples, pd.DataFrame({"voxel": [3]}), 1.0)
-    with pytest.raises(ValueError, match="targets have voxel; vertices of a surface need"):
+    with pytest.raises(ValueError, match="targets have voxel; vertices of a surface"):
         parcel_means(voxels, surface)
 
 

@@ -109,9 +109,9 @@ def test_depth_is_counted_through_the_towers(neurons):
 
 
 def test_overlapping_parts_and_strangers_are_refused(neurons):
-    with pytest.raises(ValueError, match=r"slice\(0, 60, None\) and slice\(59, None, None\) overlap"):
+    with pytest.raises(ValueError, match=r"slice\(0, 60, None\) and slice\(59, None"):
         learned(neurons, {"CLIP": STREAMS["CLIP"]}, watch=slice(59, None))
-    with pytest.raises(ValueError, match="nobody called Flamingo has watched; there are: CLIP, METER"):
+    with pytest.raises(ValueError, match="nobody called Flamingo has watched"):
         learned(neurons, {"x": Stream("Flamingo", {"picture": ("image",)})})
 
 
