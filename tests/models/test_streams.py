@@ -8,11 +8,11 @@ import torch
 
 from brainalign.datasets.scenes import VOCABULARY, draw_scenes
 from brainalign.models import tap
+from brainalign.models.architectures import skeleton
 from brainalign.models.controls import load_twin, small_bridgetower, with_untrained_fusion
 from brainalign.models.loading import LoadedModel, load_model
 from brainalign.models.looks import record_looks
 from brainalign.models.presentation import present
-from brainalign.models.skeletons import skeleton
 from brainalign.models.streams import describe_streams, pair_steps, record_streams
 from tests.models.taps.families import family_model, inputs
 
@@ -220,6 +220,6 @@ def test_skeletons_of_unknown_models_are_refused():
         skeleton("minilm")
     with pytest.raises(ValueError, match=r"open_clip .* has no model 'ViT-B-17/openai'"):
         skeleton("open_clip:ViT-B-17/openai")
-    with pytest.raises(ValueError, match="METER was not released as 'pretrain-289'"):
+    with pytest.raises(ValueError, match="METER has no supported release 'pretrain-289'"):
         skeleton("meter:pretrain-289")
     assert len(describe_streams(skeleton("zoo:meter-s"))) == 4

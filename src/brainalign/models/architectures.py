@@ -1,4 +1,4 @@
-"""Which tensors a checkpoint holds, known from its architecture alone: nothing is downloaded, no memory is taken."""
+"""Published models without numbers: every module, and every tensor of their files, without a download or memory."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from brainalign.catalogue.files import own_file
 from brainalign.catalogue.kept_models import ARCHITECTURES
+from brainalign.catalogue.references import Reference, parse_reference, rows_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -162,16 +163,7 @@ def timm_contents(name: str) -> Contents:
     ValueError
         timm has no such model; the text gives the nearest names.
     """
-    import timm
-    import torch
-
-    if name not in {*timm.list_models(), *timm.list_pretrained()}:
-        near = get_close_matches(name, [*timm.list_pretrained(), *timm.list_models()], n=3, cutoff=0.6)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        msg = f"timm {timm.__version__} has no model '{name}'.{hint}"
-        raise ValueError(msg)
-    with torch.device("meta"):
-        return _contents_of(timm.create_model(name, pretrained=False))
+    return _contents_of(_empty_timm(name))
 
 
 @cache
@@ -188,17 +180,7 @@ def open_clip_contents(name: str) -> Contents:
     ValueError
         open_clip has no such model; the text gives the nearest names.
     """
-    import open_clip
-    import torch
-
-    known = ["/".join(pair) for pair in open_clip.list_pretrained()]
-    if name not in known:
-        near = get_close_matches(name, known, n=3, cutoff=0.6)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        msg = f"open_clip {open_clip.__version__} has no model '{name}'.{hint}"
-        raise ValueError(msg)
-    with torch.device("meta"), _without_warnings():
-        return _contents_of(open_clip.create_model(name.split("/")[0], load_weights=False, device="meta"))
+    return _contents_of(_empty_open_clip(name))
 
 
 @cache
@@ -215,17 +197,7 @@ def meter_contents(name: str) -> Contents:
     ValueError
         There is no such release; the text lists them.
     """
-    import torch
-
-    from brainalign.models.meter import RELEASED, Meter, MeterConfig
-
-    if name not in RELEASED:
-        msg = f"METER has no supported release '{name}'. There are: {', '.join(RELEASED)}."
-        raise ValueError(msg)
-    release = RELEASED[name]
-    types = 3 if "nlvr2" in release.tasks else 2  # NLVR2 tells a second image apart
-    with torch.device("meta"):
-        return _contents_of(Meter(MeterConfig(image_size=release.image_size, tasks=release.tasks, token_types=types)))
+    return _contents_of(_empty_meter(name))
 
 
 @cache
@@ -251,6 +223,87 @@ def zoo_contents(name: str) -> Contents:
     itemsizes = {key: 2 if tensor.is_floating_point() else tensor.element_size() for key, tensor in stored.items()}
     tensors = {key: (tuple(tensor.shape), itemsizes[key]) for key, tensor in stored.items()}
     return Contents(tensors, frozenset(dict(objective.model.named_parameters())))
+
+
+def skeleton(reference: str | Reference) -> nn.Module:
+    """The model of a reference on torch's meta device: nothing is fetched, and no memory is taken for weights.
+
+    Parameters
+    ----------
+    reference : str or Reference
+        A model of timm, open_clip or METER, of the mini-zoo, or one of transformers that has an entry in
+        `data/architectures.yml`. A tower changes nothing: the whole is built.
+
+    Returns
+    -------
+    Module
+        On the meta device; of the mini-zoo, on the CPU with first weights.
+
+    Raises
+    ------
+    ValueError
+        There is no such model, or its architecture is not known without a network.
+
+    Examples
+    --------
+    >>> sum(p.numel() for p in skeleton("open_clip:ViT-B-32/openai").parameters())
+    151277313
+    """
+    parsed = parse_reference(reference)
+    if parsed.hub == "zoo":
+        from brainalign.models.zoo import load_zoo
+
+        return load_zoo(Reference("zoo", parsed.name, random=True)).eval()
+    if parsed.hub == "hf":
+        known = next((row["architecture"] for row in rows_of(parsed) if row["architecture"]), None)
+        if known is not None:
+            return build_empty(known).eval()
+    builders = {"timm": _empty_timm, "open_clip": _empty_open_clip, "meter": _empty_meter}
+    if parsed.hub not in builders:
+        msg = f"the architecture of '{parsed}' is not known without its files; give a model of data/models.csv."
+        raise ValueError(msg)
+    return builders[parsed.hub](parsed.name).eval()
+
+
+def _empty_timm(name: str) -> nn.Module:
+    import timm
+    import torch
+
+    if name not in {*timm.list_models(), *timm.list_pretrained()}:
+        near = get_close_matches(name, [*timm.list_pretrained(), *timm.list_models()], n=3, cutoff=0.6)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        msg = f"timm {timm.__version__} has no model '{name}'.{hint}"
+        raise ValueError(msg)
+    with torch.device("meta"):
+        return timm.create_model(name, pretrained=False)
+
+
+def _empty_open_clip(name: str) -> nn.Module:
+    import open_clip
+    import torch
+
+    known = ["/".join(pair) for pair in open_clip.list_pretrained()]
+    if name not in known:
+        near = get_close_matches(name, known, n=3, cutoff=0.6)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        msg = f"open_clip {open_clip.__version__} has no model '{name}'.{hint}"
+        raise ValueError(msg)
+    with torch.device("meta"), _without_warnings():
+        return open_clip.create_model(name.split("/")[0], load_weights=False, device="meta")
+
+
+def _empty_meter(name: str) -> nn.Module:
+    import torch
+
+    from brainalign.models.meter import RELEASED, Meter, MeterConfig
+
+    if name not in RELEASED:
+        msg = f"METER has no supported release '{name}'. There are: {', '.join(RELEASED)}."
+        raise ValueError(msg)
+    release = RELEASED[name]
+    types = 3 if "nlvr2" in release.tasks else 2  # NLVR2 tells a second image apart
+    with torch.device("meta"):
+        return Meter(MeterConfig(image_size=release.image_size, tasks=release.tasks, token_types=types))
 
 
 @contextmanager
