@@ -39,22 +39,16 @@ def open_page(browser, url, *, viewport=DESK, color_scheme="light"):
 
 
 @pages
-def test_page_loads_without_complaint_and_asks_no_other_machine(browser, address, page):
-    with open_page(browser, f"{address}/{page}.html") as opened:
-        assert opened.complaints == []
-
-
-@pages
-def test_page_fits_a_phone(browser, address, page):
-    with open_page(browser, f"{address}/{page}.html", viewport=PHONE) as opened:
-        assert opened.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-
-
-@pages
-def test_pictures_are_loaded_and_described(browser, address, page):
+def test_page_is_whole_on_a_desk_and_on_a_phone(browser, address, page):
+    """One visit for everything that holds of every page: visits are what takes the time of these tests."""
     with open_page(browser, f"{address}/{page}.html") as opened:
         pictures = opened.evaluate("[...document.querySelectorAll('article img')].map(i => [i.naturalWidth, i.alt])")
-    assert all(width > 0 and alt.strip() for width, alt in pictures)
+        opened.set_viewport_size(PHONE)
+        width = opened.evaluate("document.documentElement.scrollWidth")
+        complaints = list(opened.complaints)
+    assert complaints == []
+    assert all(size > 0 and alt.strip() for size, alt in pictures)
+    assert width <= PHONE["width"]
 
 
 def test_equations_are_typeset_from_the_book_itself(browser, address):
@@ -149,3 +143,14 @@ def contrast(one: str, other: str) -> float:
     """Ratio of luminances as the accessibility guidelines define it (WCAG 2.1)."""
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
+
+
+def test_a_name_in_code_leads_to_its_place_in_the_reference(browser, address):
+    with open_page(browser, f"{address}/notebooks/03_topology.html") as opened:
+        opened.locator("a.api-link:has-text('attention_graph')").first.click()
+        opened.wait_for_load_state("networkidle")
+        assert opened.url.endswith("book/api/topology.html#brainalign.topology.graphs.attention_graph")
+        place = opened.locator("[id='brainalign.topology.graphs.attention_graph']")
+        assert "attention_graph(" in place.inner_text()
+        assert opened.locator("mjx-container").count() > 0
+        assert opened.complaints == []
