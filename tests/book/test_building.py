@@ -218,7 +218,7 @@ def test_an_empty_folder_or_an_earlier_book_may_be_replaced(ran, outcomes, prese
 
 def test_progress_away_from_a_terminal_is_one_line_a_step(ran, said, progress):
     progress.start("tiny", ["code: cell 2", "lock: requirements.lock"])
-    progress.cell(1, 4)
+    progress.cell("tiny", 1, 4)
     progress.failed("tiny", "[red]no[/red]")
     assert said.getvalue() == "tiny: executing (code: cell 2; lock: requirements.lock)\ntiny: [red]no[/red]\n"
     assert ran.store.good_runs("tiny") != []

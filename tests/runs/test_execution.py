@@ -9,6 +9,8 @@ import os
 import re
 import shlex
 import socket
+import subprocess
+import sys
 import time
 
 import nbformat
@@ -16,6 +18,7 @@ import pandas as pd
 import pytest
 
 from brainalign.catalogue.files import USE_LOG, MissingDataError
+from brainalign.catalogue.locations import project_root
 from brainalign.runs import engine, execution
 from brainalign.runs.errors import UsageError
 from brainalign.runs.execution import repeat_command, run_chapter
@@ -408,3 +411,37 @@ def test_a_run_that_was_stopped_goes_on_from_its_stages(tiny, tmp_path, monkeypa
     run = run_chapter(tiny.chapter).run
     assert [(one["name"], one["origin"]) for one in run.manifest.stages] == [("rows", "read")]
     assert run.results()["n_rows"] == 3
+
+
+# Threads
+
+
+PROBE = """\
+import os, json, torch, numba
+print(json.dumps([torch.get_num_threads(), numba.get_num_threads(), os.environ["OPENBLAS_NUM_THREADS"]]))
+"""
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_libraries_of_a_kernel_use_as_many_threads_as_the_engine_says(n_threads):
+    with engine.kernel_environment(engine.thread_environment(n_threads)) as added:
+        environment = {**os.environ, "OMP_NUM_THREADS": "7", **added}
+        done = subprocess.run(
+            [sys.executable, "-c", PROBE], env=environment, capture_output=True, text=True, check=True
+        )
+    assert json.loads(done.stdout) == [n_threads, n_threads, str(n_threads)]
+
+
+def test_a_kernel_gets_one_thread_by_default_and_the_manifest_tells(executed):
+    (run,) = executed.store.good_runs("tiny")
+    assert run.manifest.threads == 1
+
+
+def test_fewer_than_one_thread_is_refused(tiny, no_kernel):
+    with pytest.raises(UsageError, match="0 threads"):
+        run_chapter(tiny.chapter, store=tiny.store, n_threads=0)
+
+
+def test_no_notebook_decides_about_threads():
+    sources = [path for path in (project_root() / "notebooks").glob("*.md") if "set_num_threads" in path.read_text()]
+    assert sources == []

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nbformat
 import yaml
@@ -20,11 +21,13 @@ from brainalign.book.generated import contents
 from brainalign.book.pages import RECORD, assemble_page, page_record
 from brainalign.book.redirects import write_redirects
 from brainalign.book.reference import write_reference_pages
+from brainalign.book.side_by_side import Tell, run_side_by_side
 from brainalign.catalogue.entries import MissingDataError
 from brainalign.catalogue.locations import project_root
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.errors import BookError
-from brainalign.runs.execution import run_chapter
+from brainalign.runs.execution import Outcome, run_chapter
+from brainalign.runs.keys import compute_key
 from brainalign.runs.progress import ChapterProgress
 from brainalign.runs.registry import CONTENTS
 from brainalign.runs.store import ChapterFailedError, Run, RunStore
@@ -52,7 +55,13 @@ class ChapterOutcome:
 
 
 def run_chapters(
-    chapters: Sequence[Chapter], *, profile: str, progress: ChapterProgress, store: RunStore | None = None
+    chapters: Sequence[Chapter],
+    *,
+    profile: str,
+    progress: ChapterProgress,
+    store: RunStore | None = None,
+    jobs: int = 1,
+    n_threads: int = 1,
 ) -> list[ChapterOutcome]:
     """Run every chapter, or reuse its run; a chapter that fails does not stop the others.
 
@@ -66,6 +75,10 @@ def run_chapters(
         Display.
     store : RunStore, optional
         Where runs are kept.
+    jobs : int
+        Chapters at a time; with more than one, each is executed in a process of its own, the longest first.
+    n_threads : int
+        Threads for the libraries of each chapter's kernel.
 
     Returns
     -------
@@ -76,30 +89,68 @@ def run_chapters(
     ------
     MissingDataError
         When the data cannot be had and no executed version is there either.
+    BookError
+        When a process of its own was killed.
     """
-    return [_run_one(chapter, profile, progress, store) for chapter in chapters]
+    run = partial(_run_one, profile=profile, store=store, n_threads=n_threads)
+    tell = partial(_show, progress)
+    if jobs == 1:
+        return [_told(chapter, run(chapter, tell), progress) for chapter in chapters]
+    outcomes = {}
+    for chapter in chapters:  # what is there already is found sooner than another process starts
+        if (end := _found(chapter, profile, store or RunStore())) is not None:
+            outcomes[chapter.name] = _told(chapter, end, progress)
+    left = [chapter for chapter in chapters if chapter.name not in outcomes]
+    for chapter, end in run_side_by_side(left, run, jobs=jobs, tell=tell) if left else ():
+        outcomes[chapter.name] = _told(chapter, end, progress)
+    return [outcomes[chapter.name] for chapter in chapters]
 
 
-def _run_one(chapter: Chapter, profile: str, progress: ChapterProgress, store: RunStore | None) -> ChapterOutcome:
+def _show(progress: ChapterProgress, what: Literal["start", "cell"], chapter: str, *details: Any) -> None:
+    getattr(progress, what)(chapter, *details)
+
+
+End = Outcome | Run | MissingDataError
+"""What became of a chapter: a good run, the failed one, or the data that is missing."""
+
+
+def _run_one(chapter: Chapter, tell: Tell, *, profile: str, store: RunStore | None, n_threads: int) -> End:
     try:
-        outcome = run_chapter(
+        return run_chapter(
             chapter,
             profile=profile,
             store=store,
-            on_start=lambda reasons: progress.start(chapter.name, reasons),
-            on_cell=progress.cell,
+            n_threads=n_threads,
+            on_start=partial(tell, "start", chapter.name),
+            on_cell=partial(tell, "cell", chapter.name),
         )
     except ChapterFailedError as error:
-        progress.failed(chapter.name, str(error))
-        return ChapterOutcome(chapter, None, error.run)
+        return error.run
     except MissingDataError as error:
+        return error
+
+
+def _found(chapter: Chapter, profile: str, store: RunStore) -> End | None:
+    parameters = chapter.parameters.from_values(chapter.name, {}, profile=profile)
+    try:
+        run = store.find(chapter.name, compute_key(chapter, parameters))
+    except MissingDataError as error:
+        return error
+    return None if run is None else Outcome(run, reused=True, reasons=[])
+
+
+def _told(chapter: Chapter, end: End, progress: ChapterProgress) -> ChapterOutcome:
+    if isinstance(end, Run):
+        progress.failed(chapter.name, str(ChapterFailedError(end)))
+        return ChapterOutcome(chapter, None, end)
+    if isinstance(end, MissingDataError):
         if not chapter.pair_path.is_file():
-            raise
-        progress.failed(chapter.name, f"not executed, the page keeps its last executed version ({error})")
+            raise end
+        progress.failed(chapter.name, f"not executed, the page keeps its last executed version ({end})")
         return _committed(chapter)
-    progress.finish(chapter.name, outcome)
-    page = assemble_page(chapter, outcome.run.notebook(), outcome.run.manifest)
-    return ChapterOutcome(chapter, _mark(page, "reused" if outcome.reused else "fresh"))
+    progress.finish(chapter.name, end)
+    page = assemble_page(chapter, end.run.notebook(), end.run.manifest)
+    return ChapterOutcome(chapter, _mark(page, "reused" if end.reused else "fresh"))
 
 
 def save_executed_pairs(outcomes: Sequence[ChapterOutcome]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,6 +58,8 @@ app.command("chapters")(check_chapters)
 ChapterName = Annotated[str, typer.Argument(metavar="CHAPTER", help="Short name of a chapter; see: brainalign list")]
 Profile = Annotated[str, typer.Option(help="Named set of parameters: default, or smoke for a quick trial.")]
 
+Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the numerical libraries in the run.")]
+
 
 @app.command()
 def params(chapter: ChapterName) -> None:
@@ -77,6 +81,7 @@ def run(
     parameter: ParameterValues = None,
     profile: Profile = DEFAULT_PROFILE,
     force: Annotated[bool, typer.Option("--force", help="Execute even when nothing has changed.")] = False,
+    threads: Threads = 1,
     cell_timeout: Annotated[int | None, typer.Option(min=1, help="Seconds after which a cell is stopped.")] = None,
     run_timeout: Annotated[int | None, typer.Option(min=1, help="Seconds after which the run is stopped.")] = None,
 ) -> None:
@@ -92,10 +97,11 @@ def run(
             values,
             profile=profile,
             force=force,
+            n_threads=threads,
             cell_timeout=cell_timeout,
             run_timeout=run_timeout,
             on_start=lambda reasons: progress.start(found.name, reasons),
-            on_cell=progress.cell,
+            on_cell=partial(progress.cell, found.name),
         )
         progress.finish(found.name, outcome)
     _show_results(console, outcome.run)
@@ -121,6 +127,7 @@ def show(
         "data": ", ".join(f"{item['file']} ({item['sha256'][:12]})" for item in manifest.data),
         "versions": ", ".join(f"{name} {number}" for name, number in manifest.versions.items()),
         "hardware": hardware_line(manifest.hardware),
+        "threads": str(manifest.threads or "not recorded"),
         "device": (manifest.device or {"used": "the processor"})["used"],
         "stages": ", ".join(f"{stage['name']} ({stage['origin']})" for stage in manifest.stages) or "none",
         "notices": "; ".join(manifest.notices) or "none",
@@ -137,6 +144,10 @@ def show(
 @app.command()
 def book(
     profile: Profile = DEFAULT_PROFILE,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Chapters at a time; by default as many as cores.")
+    ] = None,
+    threads: Threads = 1,
     output: Annotated[Path | None, typer.Option(help="Folder for the pages; by default _build/html.")] = None,
     save_pairs: Annotated[
         bool, typer.Option("--save-pairs", help="Also write the executed notebooks into notebooks/, to be committed.")
@@ -153,7 +164,11 @@ def book(
         raise UsageError(msg)
     check_claims()
     console = open_console()
-    outcomes = committed_outcomes(all_chapters()) if committed else _run_all(console, profile)
+    outcomes = (
+        committed_outcomes(all_chapters())
+        if committed
+        else _run_all(console, profile, jobs or len(os.sched_getaffinity(0)), threads)
+    )
     if save_pairs:
         save_executed_pairs(outcomes)
     with console.status("building the pages"):
@@ -168,11 +183,11 @@ app.command("deposits")(list_all)
 register_sweeps(app)
 
 
-def _run_all(console: Console, profile: str) -> list[ChapterOutcome]:
+def _run_all(console: Console, profile: str, jobs: int, threads: int) -> list[ChapterOutcome]:
     from brainalign.book.building import run_chapters
 
     with chapter_progress(console, len(all_chapters())) as progress:
-        outcomes = run_chapters(all_chapters(), profile=profile, progress=progress)
+        outcomes = run_chapters(all_chapters(), profile=profile, progress=progress, jobs=jobs, n_threads=threads)
     failed = [outcome.failure for outcome in outcomes if outcome.failure]
     for run in failed:
         _show_error(console, run)

@@ -92,6 +92,7 @@ def run(
     *,
     profile: str = DEFAULT_PROFILE,
     force: bool = False,
+    n_threads: int = 1,
     cell_timeout: int | None = None,
     run_timeout: int | None = None,
     store: RunStore | None = None,
@@ -107,6 +108,8 @@ def run(
         Named set of parameters.
     force : bool
         Execute even when nothing has changed.
+    n_threads : int
+        Threads for the libraries of the chapter's kernel.
     cell_timeout, run_timeout : int, optional
         Seconds after which a cell, or the whole run, is stopped.
     store : RunStore, optional
@@ -144,6 +147,7 @@ def run(
             profile=profile,
             store=store,
             force=force,
+            n_threads=n_threads,
             cell_timeout=cell_timeout,
             run_timeout=run_timeout,
             on_cell=on_cell,

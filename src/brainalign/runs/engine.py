@@ -25,7 +25,11 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager, papermil
 from brainalign.catalogue.home import data_home
 from brainalign.catalogue.locations import project_root
 from brainalign.runs import kernel
+from brainalign.runs.errors import UsageError
 from brainalign.runs.sources import compiled_source
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+"""Variables by which the libraries of a kernel learn how many threads they may use; torch goes by the first two."""
 
 OnCell = Callable[[int, int], None]
 """Called after every cell with the number of finished cells and of all cells."""
@@ -195,6 +199,21 @@ def execute_notebook(
 def _literal(path: Path) -> str:
     # papermill fills {} in paths like a format string.
     return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def thread_environment(n_threads: int) -> dict[str, str]:
+    """Environment variables that give every library of a kernel this number of threads.
+
+    Raises
+    ------
+    UsageError
+        For fewer than one.
+    """
+    if n_threads < 1:
+        msg = f"{n_threads} threads cannot be; give 1 or more."
+        raise UsageError(msg)
+    # MKL_DYNAMIC: else MKL, and torch with it, takes fewer than it was given where there are fewer physical cores.
+    return {**dict.fromkeys(THREAD_VARIABLES, str(n_threads)), "MKL_DYNAMIC": "FALSE"}
 
 
 @contextmanager

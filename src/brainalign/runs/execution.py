@@ -19,7 +19,15 @@ from brainalign.catalogue.entries import files_of
 from brainalign.catalogue.files import USE_LOG, DataFile, sha256_of
 from brainalign.runs.chapter import Chapter, code_cells
 from brainalign.runs.declared import ABSENT, Declared, declared_references, look_up
-from brainalign.runs.engine import CellWatch, KernelOrder, OnCell, PeakMemory, execute_notebook, kernel_environment
+from brainalign.runs.engine import (
+    CellWatch,
+    KernelOrder,
+    OnCell,
+    PeakMemory,
+    execute_notebook,
+    kernel_environment,
+    thread_environment,
+)
 from brainalign.runs.errors import UsageError
 from brainalign.runs.keys import RunKey, compute_key, read_code
 from brainalign.runs.manifest import Manifest, hardware, now, scrub, software_versions, source_commit
@@ -65,6 +73,7 @@ def run_chapter(
     profile: str = DEFAULT_PROFILE,
     store: RunStore | None = None,
     force: bool = False,
+    n_threads: int = 1,
     cell_timeout: int | None = None,
     run_timeout: int | None = None,
     on_start: Callable[[list[str]], None] | None = None,
@@ -84,6 +93,8 @@ def run_chapter(
         Where runs are kept.
     force : bool
         Execute even when a run with the same key exists, and compute every stage anew.
+    n_threads : int
+        Threads for the libraries of the kernel. No part of the key: the manifest records it.
     cell_timeout : int, optional
         Seconds after which a cell counts as hanging.
     run_timeout : int, optional
@@ -100,7 +111,8 @@ def run_chapter(
     Raises
     ------
     UsageError
-        For a parameter that does not exist or is not allowed, and when the cell of parameters has lost its tag.
+        For a parameter that does not exist or is not allowed, when the cell of parameters has lost its tag, and for
+        fewer than one thread.
     MissingDataError, ChecksumError
         When a file that the chapter reads cannot be trusted.
     ChapterFailedError
@@ -108,6 +120,7 @@ def run_chapter(
     StoreError
         When the run cannot be kept, for example because the disk is full; nothing of it is.
     """
+    thread_environment(n_threads)
     parameters = chapter.parameters.from_values(chapter.name, values or {}, profile=profile)
     store = store or RunStore()
     key = compute_key(chapter, parameters)
@@ -118,7 +131,7 @@ def run_chapter(
     if on_start:
         on_start(reasons)
     watch = CellWatch(cell_timeout, run_timeout, on_cell)
-    run = execute_run(AskedRun(chapter, parameters, key, profile, watch, force), store)
+    run = execute_run(AskedRun(chapter, parameters, key, profile, watch, force, n_threads), store)
     return Outcome(run, reused=False, reasons=reasons)
 
 
@@ -139,6 +152,7 @@ class AskedRun:
     profile: str
     watch: CellWatch
     force: bool = False
+    n_threads: int = 1
 
 
 def execute_run(asked: AskedRun, store: RunStore) -> Run:
@@ -176,7 +190,8 @@ def _measure(asked: AskedRun, folder: Path) -> Manifest:
     chapter, parameters, key = asked.chapter, asked.parameters, asked.key
     started, clock = now(), time.monotonic()
     logs, versions = _Logs(folder), software_versions()
-    with kernel_environment(logs.environment | ({RECOMPUTE: "1"} if asked.force else {})) as environment:
+    told = logs.environment | thread_environment(asked.n_threads) | ({RECOMPUTE: "1"} if asked.force else {})
+    with kernel_environment(told) as environment:
         order = KernelOrder(environment)
         with PeakMemory(order.processes) as memory:
             error = _run_notebook(asked, folder, order)
@@ -203,6 +218,7 @@ def _measure(asked: AskedRun, folder: Path) -> Manifest:
         peak_memory_bytes=memory.peak,
         versions=versions,
         hardware=hardware(),
+        threads=asked.n_threads,
         device=device,
         notices=notices,
         stages=stages,

@@ -67,6 +67,8 @@ class Manifest(BaseModel):
         Largest resident memory of the notebook's process.
     versions, hardware : dict
         Python and packages; processor, cores, memory, graphics cards.
+    threads : int or None
+        Threads that the libraries of the kernel were given; None in runs that were made before this was recorded.
     device : dict or None
         Device that the chapter computed on and the flags set there, see `brainalign.devices.use_device`; None for a
         chapter that chose none.
@@ -104,6 +106,7 @@ class Manifest(BaseModel):
     peak_memory_bytes: int
     versions: dict[str, str]
     hardware: dict[str, Any]
+    threads: int | None = None
     device: dict[str, Any] | None = None
     notices: list[str] = []
     stages: list[dict[str, str]] = []

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -30,16 +30,16 @@ class ChapterProgress:
     def __init__(self, console: Console, bars: Progress, n_chapters: int) -> None:
         self._console, self._bars = console, bars
         self._chapters = bars.add_task("chapters", total=n_chapters, visible=n_chapters > 1)
-        self._cells = bars.add_task("cells", total=None, visible=False)
+        self._cells: dict[str, TaskID] = {}
 
     def start(self, chapter: str, reasons: list[str]) -> None:
         """Say that a chapter is executed, and why."""
         self._say(f"{chapter}: executing ({'; '.join(reasons)})")
-        self._bars.reset(self._cells, description=chapter, total=None, visible=True)
+        self._cells[chapter] = self._bars.add_task(chapter, total=None)
 
-    def cell(self, done: int, total: int) -> None:
-        """Say that a cell is finished."""
-        self._bars.update(self._cells, completed=done, total=total)
+    def cell(self, chapter: str, done: int, total: int) -> None:
+        """Say that a cell of a chapter is finished."""
+        self._bars.update(self._cells[chapter], completed=done, total=total)
 
     def finish(self, chapter: str, outcome: Outcome) -> None:
         """Say how a chapter ended."""
@@ -49,15 +49,16 @@ class ChapterProgress:
             if outcome.reused
             else f"done in {manifest.seconds:.1f} s, run {manifest.run_id}"
         )
-        self._end(f"{chapter}: {how}")
+        self._end(chapter, how)
 
     def failed(self, chapter: str, text: str) -> None:
         """Say that a chapter failed, or was not executed, and why."""
-        self._end(f"{chapter}: {text}")
+        self._end(chapter, text)
 
-    def _end(self, line: str) -> None:
-        self._say(line)
-        self._bars.update(self._cells, visible=False)
+    def _end(self, chapter: str, text: str) -> None:
+        self._say(f"{chapter}: {text}")
+        if chapter in self._cells:
+            self._bars.remove_task(self._cells.pop(chapter))
         self._bars.advance(self._chapters)
 
     def _say(self, line: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +9,7 @@ from filelock import FileLock
 
 from brainalign.catalogue.entries import MissingDataError
 from brainalign.runs import execution
-from brainalign.runs.errors import UsageError
+from brainalign.runs.errors import StoreError, UsageError
 from brainalign.runs.grids import make_grid
 from brainalign.runs.sweeps import worker
 from brainalign.runs.sweeps.driver import prepare, run_sweep
@@ -158,14 +157,17 @@ def test_what_failed_for_another_sweep_meanwhile_is_not_tried_again(tiny, execut
     assert (ending.state, ending.executed, ending.error, executed) == ("failed", False, "ValueError: no luck", [])
 
 
-def test_threads_of_the_libraries_are_limited_in_the_run_alone(tiny, monkeypatch):
-    seen = []
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    monkeypatch.setattr(worker, "_execute", lambda *_: seen.append({k: os.environ[k] for k in worker.THREAD_VARIABLES}))
+def test_threads_that_a_sweep_was_asked_for_reach_the_run(tiny, monkeypatch):
+    asked = []
+
+    def note(one, _):
+        asked.append(one.n_threads)
+        raise StoreError
+
+    monkeypatch.setattr(worker, "execute_run", note)
     sweep = prepare(tiny_chapter(), THREE)
     worker.execute(sweep.task(sweep.pending[0], 3, {}), 0)
-    assert seen == [dict.fromkeys(worker.THREAD_VARIABLES, "3")]
-    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert asked == [3]
 
 
 def test_the_records_are_no_chapter_to_the_store(tiny, client, executed):

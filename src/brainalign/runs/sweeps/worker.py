@@ -15,16 +15,13 @@ from filelock import FileLock, Timeout
 from brainalign.catalogue.entries import ChecksumError, MissingDataError
 from brainalign.catalogue.home import use_data_home
 from brainalign.runs.chapter import Chapter
-from brainalign.runs.engine import CellWatch, kernel_environment
+from brainalign.runs.engine import CellWatch
 from brainalign.runs.errors import StoreError, StoreWarning, UsageError
 from brainalign.runs.execution import AskedRun, execute_run
 from brainalign.runs.keys import compute_key
 from brainalign.runs.manifest import scrub
 from brainalign.runs.store import ChapterFailedError, RunStore
 from brainalign.runs.sweeps.record import FOLDER
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-"""Variables by which the libraries of a kernel learn how many threads they may use."""
 
 # A run speaks to its kernel through os.environ, which all threads of a process share.
 _one_run_a_process = threading.Lock()
@@ -111,10 +108,9 @@ def execute(task: Task, patience: float) -> Ending:
     store = RunStore(Path(task.store))
     folder = store.folder / FOLDER / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    threads = dict.fromkeys(THREAD_VARIABLES, str(task.n_threads))
     path = folder / f"{task.chapter.name}-{task.run_id}.lock"
     try:
-        with FileLock(path, timeout=patience), _one_run_a_process, kernel_environment(threads), _told_by_the_driver():
+        with FileLock(path, timeout=patience), _one_run_a_process, _told_by_the_driver():
             ending = _execute(task, store)
             path.unlink(missing_ok=True)  # who waits for it notices, and takes a new one
             return ending
@@ -144,7 +140,9 @@ def _execute(task: Task, store: RunStore) -> Ending:
         if good is not None:
             return Ending("done", seconds=good.manifest.seconds)
         # Not run_chapter: it would read all runs of the chapter, to say what nobody sees here.
-        run = execute_run(AskedRun(chapter, parameters, key, task.profile, CellWatch(**task.timeouts)), store)
+        watch = CellWatch(**task.timeouts)
+        asked = AskedRun(chapter, parameters, key, task.profile, watch, n_threads=task.n_threads)
+        run = execute_run(asked, store)
     except ChapterFailedError as error:
         return Ending("failed", executed=True, error=error.run.manifest.error_line)
     except (UsageError, MissingDataError, ChecksumError, StoreError) as error:
