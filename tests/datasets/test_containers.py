@@ -81,5 +81,5 @@ def test_a_folder_name_that_is_not_utf_8_is_named(tmp_path, monkeypatch):
     os.mkdir(stray)
     with open(stray + b"/unit.mat", "wb") as file:
         file.write(b"x")
-    with pytest.raises(ValueError, match=r"caf\\\\xe9.*not in UTF-8"):
+    with pytest.raises(ValueError, match=r"caf.*xe9.*not in UTF-8"):
         files_of("mante-2013")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import os
+import re
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -290,11 +291,10 @@ def files_of(reference: str) -> list[DataFile]:
 def _found_by_hand(name: str, record: CatalogueEntry) -> list[str]:
     folder = folder_of(name)
     below = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    unreadable = next((path for path in below if not path.as_posix().isprintable()), None)
+    # Python writes bytes that are no UTF-8 as lone surrogates, which no manifest can hold.
+    unreadable = next((path for path in below if re.search(r"[\ud800-\udfff]", str(path))), None)
     if unreadable is not None:
-        msg = (
-            f"{name}: the name of {os.fsencode(unreadable)!r} in {folder} is not in UTF-8; rename that file or folder."
-        )
+        msg = f"{name}: {os.fsencode(unreadable)!r} in {folder} is not in UTF-8; rename that file or folder."
         raise ValueError(msg)
     # Without what DataLad keeps for itself.
     names = sorted(path.as_posix() for path in below if not any(part.startswith(".") for part in path.parts))
