@@ -16,6 +16,7 @@ from brainalign.similarity.expectations import (
     shuffled_debiased_cka_factor,
 )
 from brainalign.similarity.kernels import debiased_linear_cka, linear_cka, neuron_corrected_linear_cka, rbf_cka
+from brainalign.similarity.layers import LayerComparison, compare_layers
 from brainalign.similarity.measures import INVARIANCES, MEASURES, Measure, get_measure, list_measures
 from brainalign.similarity.neighbors import (
     expected_mutual_knn,
@@ -38,10 +39,12 @@ from brainalign.similarity.rsa import rsa
 __all__ = [
     "INVARIANCES",
     "MEASURES",
+    "LayerComparison",
     "Measure",
     "angular_procrustes_distance",
     "bootstrap_interval",
     "classical_scaling",
+    "compare_layers",
     "compare_rdms",
     "debiased_linear_cka",
     "effective_shared_dimensionality",
