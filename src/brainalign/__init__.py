@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from brainalign.runs.api import RunHandle, run
-    from brainalign.similarity.layers import compare_layers
 
 __all__ = ["RunHandle", "compare_layers", "run"]
 
