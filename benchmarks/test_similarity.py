@@ -238,7 +238,7 @@ def test_all_pairs_by_procrustes(benchmark, capsys):
         ours_per_pair=ours, ours_per_steep_pair=ours_steep, double_svd=double, single_svd=single
     )
     with capsys.disabled():
-        print(f"\nangular_procrustes_distance, {n_pairs} pairs, 1000 x 1024, float32; seconds a pair:")
+        print(f"\nangular_procrustes_distance, {n_pairs} pairs, 1000 x 1024, float32; seconds per pair:")
         print(f"  {ours:.3f}; with steep spectra {ours_steep:.3f}")
         print(f"  full SVD in double precision {double:.2f}, ratio {double / ours:.1f}")
         print(f"  bare full SVD in float32 {single:.2f}, ratio {single / ours:.1f}")

@@ -34,7 +34,7 @@ class Manner:
     piece: int = 1 << 20
     wait: float = 0.0  # seconds before each piece
     silent_from: int | None = None  # byte after which nothing comes for longer than anyone waits
-    statuses: list[int] = field(default_factory=list)  # answered first, one a request
+    statuses: list[int] = field(default_factory=list)  # answered first, one per request
     first_byte_off: int = 0  # by how much Content-Range differs from what was asked
 
 

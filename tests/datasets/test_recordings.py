@@ -29,7 +29,7 @@ def folder_for(name):
     return folder
 
 
-# ---- Mante 2013: one MATLAB file a unit, trials by time ----
+# ---- Mante 2013: one MATLAB file per unit, trials by time ----
 
 
 def mante_unit(rng, *, gain, n_steps=751):

@@ -51,7 +51,7 @@ def test_missing_and_misnumbered_frames_are_named(frames):
     (frames / "a/000002.jpg").unlink()
     with pytest.raises(ValueError, match="holds 4 frames numbered 1 to 5"):
         frame_paths(frames, samples(a=[0.0]), rate=2)
-    with pytest.raises(ValueError, match="rate = 0 must be a number of frames a second"):
+    with pytest.raises(ValueError, match="rate = 0 must be a number of frames per second"):
         frame_paths(frames, samples(a=[0.0]), rate=0)
 
 
@@ -82,7 +82,7 @@ def test_photographs_have_one_row_each(tmp_path):
 @pytest.mark.parametrize(
     ("features", "step", "message"),
     [
-        ({}, 1.0, "expected arrays of shape (rows, features), one a stimulus: got {}."),
+        ({}, 1.0, "expected arrays of shape (rows, features), one per stimulus: got {}."),
         ({"a": [1.0]}, 1.0, "got {'a': (1,)}"),
         ({"a": [[1.0]], "b": [[1.0, 2.0]]}, 1.0, "all stimuli need the same number of features"),
         ({"a": [[np.nan]]}, 1.0, "the features of 'a' must be finite floating-point numbers"),

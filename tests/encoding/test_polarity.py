@@ -14,7 +14,7 @@ GENERATOR = np.random.default_rng
 def world(seed=0, n=240):
     generator = GENERATOR(seed)
     loadings = np.zeros((8, 20))
-    loadings[LAYERS + 4 * (np.arange(20) % 2), np.arange(20)] = 1.0  # two atoms a layer
+    loadings[LAYERS + 4 * (np.arange(20) % 2), np.arange(20)] = 1.0  # two atoms per layer
     return generator.standard_normal((n, 8)), loadings, generator.standard_normal(n)
 
 

@@ -58,7 +58,7 @@ def test_bad_word_timings(changed, message):
 
 
 def test_frames_are_pooled_where_volumes_hold_no_whole_number_of_them():
-    """25 frames a second and 1.49 s: 37 or 38 frames a volume. The mean of the frame times is the middle, nearly."""
+    """25 frames per second and 1.49 s: 37 or 38 frames per volume. The mean of frame times is the middle, nearly."""
     times = np.arange(25 * 149) / 25
     pooled = frames_to_volumes(times[:, None], frame_rate=25, tr=1.49, n_volumes=100)
     assert_allclose(pooled[:, 0], 1.49 * np.arange(100) + 1.49 / 2, atol=1 / 25)

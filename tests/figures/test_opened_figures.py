@@ -45,7 +45,7 @@ def test_every_layer_is_a_box_and_every_reading_an_arrow():
     figure = show_wiring(models)
     panels = {ax.get_title(): ax for ax in figure.axes}
     assert {title: len(boxes(ax)) for title, ax in panels.items()} == {"apart": 5, "fused": 9, "bridged": 9, "one": 2}
-    # Input, one a tower; to the end, or two a fusion layer and one from each tower; of bridges one a layer and stream.
+    # Input, one per tower; to the end, or two per fusion layer and one per tower; bridges: per layer and stream one.
     assert {title: len(arrows(ax)) for title, ax in panels.items()} == {"apart": 4, "fused": 8, "bridged": 10, "one": 1}
     assert "compared" in words(panels["apart"])
     assert "read together" in words(panels["fused"])

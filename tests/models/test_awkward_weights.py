@@ -297,7 +297,7 @@ INCOMPLETE = {
     "open_clip, a text layer is missing": Row(
         "open_clip", without(r"^transformer.*blocks\.1\."), ("holds 1 layers", "of 2"), tower="#text"
     ),
-    "BEiT, a table of biases is missing": Row("beit", without(r"3.*bias_table"), ("3 tables", "one a layer")),
+    "BEiT, a table of biases is missing": Row("beit", without(r"3.*bias_table"), ("3 tables", "one per layer")),
     "BEiT, all tables are missing": Row("beit", without(r"bias_table"), ("lacks biases", "incomplete")),
     "BEiT, its table is missing": Row("beit", set_config(use_absolute_position_embeddings=True), ("lacks a table",)),
     "BEiT, a table too many": Row(

@@ -95,7 +95,7 @@ def test_both_formats_hold_the_same(tiny, tmp_path, ending):
     path = tmp_path / f"runs.{ending}"
     write_table(table, path)
     back = pd.read_csv(path) if ending == "csv" else pd.read_parquet(path)
-    assert back["parameters.layer"].tolist() == ["all", "3"]  # one type a column
+    assert back["parameters.layer"].tolist() == ["all", "3"]  # one type per column
     assert back["results.odd"].tolist() == ["none", "2"]
     numbers = ["parameters.n", "results.r", "results.x"]
     assert_frame_equal(back[numbers], table[numbers].astype(back[numbers].dtypes))

@@ -199,7 +199,7 @@ def test_a_network_of_two_parcels_is_refused_by_name():
     names = np.where(np.arange(12) == 4, "b", names)
     with pytest.raises(ValueError, match="network 'a' has 2 parcels"):
         network_profiles(matrix, names)
-    with pytest.raises(ValueError, match=r"one network a parcel: got \(12"):
+    with pytest.raises(ValueError, match=r"one network per parcel: got \(12"):
         network_profiles(matrix, ["a", "b", "c"])
 
 

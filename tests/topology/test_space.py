@@ -130,7 +130,7 @@ TABLE = random_similarities(6)
         ({"similarities": TABLE[:3], "n_components": 4}, r"4 axes need at least 5 heads: got 3\."),
         (
             {"similarities": TABLE, "weights": np.ones(5)},
-            r"one a head, of shape \(6,\), and not all zero: got shape \(5,\), sum 5\.",
+            r"one per head, of shape \(6,\), and not all zero: got shape \(5,\), sum 5\.",
         ),
         (
             {"similarities": TABLE, "weights": np.zeros(6)},

@@ -134,7 +134,7 @@ def _right_or_wrong(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.boo
     first, second = np.asarray(first), np.asarray(second)
     for array in (first, second):
         if array.ndim == 0 or array.shape[-1] == 0:
-            msg = f"give one value a trial along the last dimension, for at least one trial: got shape {array.shape}."
+            msg = f"give one value per trial along the last dimension, for at least one trial: got shape {array.shape}."
             raise ValueError(msg)
         if not np.isin(array, (0, 1)).all():
             wrong = array[~np.isin(array, (0, 1))][0]

@@ -64,7 +64,7 @@ class ScoreTable:
 
     @classmethod
     def from_records(cls, records: pd.DataFrame) -> Self:
-        """Build a table from one score a row.
+        """Build a table from one score per row.
 
         Parameters
         ----------

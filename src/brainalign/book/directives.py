@@ -34,7 +34,7 @@ class MarkdownDirective(SphinxDirective):
     """A directive whose content is Markdown made by `lines`."""
 
     def lines(self) -> list[str]:
-        """Markdown of the content, one line an entry."""
+        """Markdown of the content, one line per entry."""
         raise AttributeError  # every subclass has its own
 
     def run(self) -> list[nodes.Node]:
@@ -80,7 +80,7 @@ class BookStatus(MarkdownDirective):
     """``{book-status}``: all chapters, when and how each was executed."""
 
     def lines(self) -> list[str]:
-        """One row a chapter."""
+        """One row per chapter."""
         rows = []
         for chapter in all_chapters():
             record = self.record(chapter.docname)

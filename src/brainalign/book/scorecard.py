@@ -55,7 +55,7 @@ def study_lines(study: Study, judgements: Sequence[Judgement]) -> list[str]:
     Returns
     -------
     list of str
-        One line an entry.
+        One line per entry.
     """
     cited = f"{{cite:p}}`{study.key}`" if study.key else f"({study.citation})"
     decided = [one for one in judgements if one.verdict is not Verdict.NOT_TESTED]

@@ -129,7 +129,7 @@ def collect(
     ] = Path("runs.parquet"),
     lists: Annotated[bool, typer.Option("--lists", help="Keep results that are lists, too, as JSON.")] = False,
 ) -> None:
-    """Write one tidy table of the parameters and results of all runs: a row a run."""
+    """Write one tidy table of the parameters and results of all runs: a row per run."""
     from brainalign.runs.collect import collect_runs, write_table
 
     store, run_ids = RunStore(), None

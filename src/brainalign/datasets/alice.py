@@ -59,7 +59,7 @@ class AliceRecording:
     motion : ndarray of shape (n_listeners, n_volumes, 6)
         Three shifts of the head in millimetres and three turns in radians, against the first volume.
     predictors : DataFrame of n_volumes rows
-        `CONTROLS`, then `LINGUISTIC`: what the study's authors computed from the story, one value a volume.
+        `CONTROLS`, then `LINGUISTIC`: what the study's authors computed from the story, one value per volume.
     refused : dict of int to str
         Listeners of the files that are left out, with the reason.
     """

@@ -86,7 +86,7 @@ def read_leaderboard(path: str | Path, *, parents: Mapping[str, str] | None = No
     Parameters
     ----------
     path : str or Path
-        A CSV file with one row a model and one column a benchmark, in any order; lines that start with # are skipped.
+        A CSV file with one row per model and one column per benchmark, in any order; lines from # on are skipped.
         A column without a name that holds nothing, or numbers of rows, is left out.
     parents : mapping of str to str, optional
         Where benchmarks belong that the names do not place: column to the column that averages it, for example
@@ -160,7 +160,7 @@ def load_public_benchmarks() -> pd.DataFrame:
     Returns
     -------
     DataFrame of 4965 rows
-        One score a row. ``model``; ``metric``: V1, V2, V4, IT or Behavioral; ``score``, NaN for six failures;
+        One score per row. ``model``; ``metric``: V1, V2, V4, IT or Behavioral; ``score``, NaN for six failures;
         ``category``: "neural" or "behavior"; ``family``: family of the architecture; ``recipe``: what models differing
         in the seed only have in common.
 

@@ -69,7 +69,7 @@ def load_development(subjects: Sequence[str], parcellation: str | Path) -> list[
     Returns
     -------
     list of NaturalisticRecording
-        One a subject, in arbitrary units, all of the same length: for a mean over subjects or correlations between
+        One per subject, in arbitrary units, all of the same length: for a mean over subjects or correlations between
         them. ``time`` counts from the first volume; at which one the film begins the files do not say. Nothing is
         spoken in the film: all texts are empty. Targets have the column ``parcel``, the number in the image; parcels
         that the resampling loses are left out. The samples have the columns of `MOTION` besides.
@@ -123,7 +123,7 @@ def _read_motion(subject: str, n_volumes: int) -> pd.DataFrame:
     if absent or len(table) != n_volumes:
         msg = (
             f"{path} has {len(table)} rows and lacks {', '.join(absent) or 'no column'}; expected {n_volumes} rows, "
-            f"one a volume, with {', '.join(MOTION)}. Fetch it anew."
+            f"one per volume, with {', '.join(MOTION)}. Fetch it anew."
         )
         raise ValueError(msg)
     return table[list(MOTION)]

@@ -87,7 +87,7 @@ def load_haxby_subject(subject: int, mask: str = "vt") -> HaxbyRecording:
     -----
     Files as nilearn unpacks them: ``haxby2001/subjN/bold.nii.gz`` (40 x 64 x 64 voxels, 1452 volumes of 2.5 s, all
     runs one after the other; 0.5 GB in memory), ``labels.txt`` (a header, then the label and the number of the run
-    from 0, one line a volume) and ``mask4_vt.nii.gz``. The files hold no onsets: labels are taken as they stand, and
+    from 0, one line per volume) and ``mask4_vt.nii.gz``. The files hold no onsets: labels are taken as they stand, and
     whether they have been moved for the delay of the response is not stated there.
 
     References

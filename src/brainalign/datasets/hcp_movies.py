@@ -146,7 +146,7 @@ def load_hcp_movies(
 
 
 def load_movie_labels(run: int) -> MovieLabels:
-    """The WordNet labels of one run, a row a volume.
+    """The WordNet labels of one run, a row per volume.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def load_movie_labels(run: int) -> MovieLabels:
     if present.shape != (n, len(synsets)) or training.shape != (n,) or validation.shape != (n,):
         msg = (
             f"{_LABELS}: {film} has the shape {present.shape}, its masks {training.shape} and {validation.shape}; "
-            f"expected ({n}, {len(synsets)}), ({n},) and ({n},): one row a volume, one column a synset."
+            f"expected ({n}, {len(synsets)}), ({n},) and ({n},): one row per volume, one column per synset."
         )
         raise ValueError(msg)
     return MovieLabels(synsets, present, training, validation)

@@ -76,7 +76,7 @@ class NaturalisticRecording:
 
         Parameters
         ----------
-        which : boolean array of shape (n_samples,)
+        which : boolean ndarray of shape (n_samples,)
             True for the samples to keep, for example ``recording.samples["repeat"] == 1``.
 
         Returns
@@ -155,9 +155,9 @@ def sample_table(
         Name of the run.
     stimuli : str or sequence of str
         The stimulus of all samples, or of each.
-    times : array of shape (n_samples,)
+    times : array_like of shape (n_samples,)
         Seconds after the start of the stimulus.
-    repeats : int or array of shape (n_samples,)
+    repeats : int or array_like of shape (n_samples,)
         Which presentation of the stimulus it is, from 1.
     texts : iterable of n_samples tuples of str
         What is said or written of each.

@@ -126,7 +126,7 @@ def load_nsd_images(numbers: ArrayLike) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    numbers : integer array of shape (n_images,)
+    numbers : integer array_like of shape (n_images,)
         Numbers from 0, the column ``nsd`` of a recording; in any order, also repeated.
 
     Returns

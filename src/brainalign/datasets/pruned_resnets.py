@@ -33,7 +33,7 @@ class Architecture:
     macs : int
         Multiply-accumulate operations of convolutions and linear layers for one picture.
     parameters : int
-        Weights, biases, and the four numbers a channel of each batch normalization, of which two are running
+        Weights, biases, and the four numbers per channel of each batch normalization, of which two are running
         statistics.
     """
 

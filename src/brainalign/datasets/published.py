@@ -13,7 +13,7 @@ def published_icn_profiles() -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (7, 5)
-        One row a network, one column a graph metric.
+        One row per network, one column per graph metric.
 
     References
     ----------

@@ -351,7 +351,7 @@ def _mentionable(pairs: Pairs) -> NDArray[np.int64]:
 
 
 def _draw_kinds(n: int, pairs: Pairs, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Nine different digits a scene, the two mentioned ones first."""
+    """Nine different digits per scene, the two mentioned ones first."""
     mentioned = _mentionable(pairs)[generator.integers(len(_mentionable(pairs)), size=n)]
     shuffled = generator.permuted(np.tile(np.arange(10), (n, 1)), axis=1)
     is_other = (shuffled[:, :, None] != mentioned[:, None, :]).all(2)

@@ -30,7 +30,7 @@ class FeatureFile:
     Attributes
     ----------
     features : dict of str to ndarray of shape (n_rows, n_features)
-        Of every stimulus one row a step.
+        Of every stimulus one row per step.
     step : float or None
         Seconds from one row to the next; None for photographs, which have one row each.
     source : str
@@ -99,7 +99,7 @@ def frame_paths(folder: str | Path, samples: pd.DataFrame, *, rate: float, hold:
         When a stimulus has no frames.
     """
     if not 0 < rate < np.inf:
-        msg = f"rate = {rate} must be a number of frames a second, above 0."
+        msg = f"rate = {rate} must be a number of frames per second, above 0."
         raise ValueError(msg)
     paths: list[Path | None] = [None] * len(samples)
     for stimulus, chosen in _rows_of_stimuli(samples):
@@ -117,8 +117,8 @@ def save_features(path: str | Path, features: Mapping[str, ArrayLike], *, step: 
     ----------
     path : path
         Ends in ``.npz``.
-    features : mapping of str to array of shape (n_rows, n_features)
-        Of every stimulus one row a step.
+    features : mapping of str to array_like of shape (n_rows, n_features)
+        Of every stimulus one row per step.
     step : float or None
         Seconds from one row to the next; None for photographs, which have one row each.
     source : str
@@ -183,7 +183,7 @@ def _check(arrays: Mapping[str, NDArray], step: float | None, name: str) -> None
         raise ValueError(msg)
     shapes = {stimulus: values.shape for stimulus, values in arrays.items()}
     if not arrays or any(len(shape) != 2 or 0 in shape for shape in shapes.values()):
-        msg = f"{name}: expected arrays of shape (rows, features), one a stimulus: got {shapes}."
+        msg = f"{name}: expected arrays of shape (rows, features), one per stimulus: got {shapes}."
         raise ValueError(msg)
     if len({shape[1] for shape in shapes.values()}) > 1:
         msg = f"{name}: all stimuli need the same number of features: got {shapes}."

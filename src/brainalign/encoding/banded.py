@@ -39,13 +39,13 @@ class BandedFit:
 
     Attributes
     ----------
-    weights : dict of str to array of shape (n_features of the space, n_targets)
+    weights : dict of str to ndarray of shape (n_features of the space, n_targets)
         Coefficients of the standardized features.
-    intercept : array of shape (n_targets,)
+    intercept : ndarray of shape (n_targets,)
         Value that is predicted at the mean of the training features.
-    penalties : dict of str to array of shape (n_targets,)
+    penalties : dict of str to ndarray of shape (n_targets,)
         Penalty of every space, infinite where the space is not used.
-    center, scale : dict of str to array of shape (n_features of the space,)
+    center, scale : dict of str to ndarray of shape (n_features of the space,)
         Training mean and standard deviation of the features (1 where that is 0).
     """
 
@@ -60,12 +60,12 @@ class BandedFit:
 
         Parameters
         ----------
-        spaces : mapping of str to array of shape (n_samples, n_features of the space)
+        spaces : mapping of str to array_like of shape (n_samples, n_features of the space)
             The spaces of the fit, for new samples.
 
         Returns
         -------
-        dict of str to array of shape (n_samples, n_targets)
+        dict of str to ndarray of shape (n_samples, n_targets)
             Parts that add up, with the intercept, to the prediction.
 
         Raises
@@ -98,15 +98,15 @@ def fit_banded_ridge(
 
     Parameters
     ----------
-    spaces : mapping of str to array of shape (n_samples, n_features of the space)
+    spaces : mapping of str to array_like of shape (n_samples, n_features of the space)
         Spaces of features, of any scale: they are standardized here.
-    responses : array of shape (n_samples, n_targets)
+    responses : array_like of shape (n_samples, n_targets)
         Responses of the same samples. The fit is made in their type.
     penalties : sequence of float
         Overall penalties to choose from, above 0.
     splits : sequence of (train, test) or int
         Folds that penalties are chosen by, or the number of contiguous ones.
-    shares : array of shape (n_candidates, n_spaces), optional
+    shares : array_like of shape (n_candidates, n_spaces), optional
         Shares of the prior variance to try, rows that add up to 1; `space_shares` makes the usual ones.
     device : {"cpu", "cuda"}
         Where the work is done.
@@ -210,7 +210,7 @@ def space_shares(sizes: Sequence[int]) -> np.ndarray:
 
     Returns
     -------
-    array of shape (n_candidates, n_spaces)
+    ndarray of shape (n_candidates, n_spaces)
         Rows that add up to 1, at most 23. The first are the shares of plain ridge, the second equal ones.
 
     Examples
@@ -235,7 +235,7 @@ def check_spaces(spaces: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
 
     Parameters
     ----------
-    spaces : mapping of str to array of shape (n_samples, n_features of the space)
+    spaces : mapping of str to array_like of shape (n_samples, n_features of the space)
         Spaces of features.
 
     Returns

@@ -20,14 +20,14 @@ def noise_ceiling(responses: ArrayLike | Sequence[ArrayLike], *, average: bool =
 
     Parameters
     ----------
-    responses : array of shape (n_repeats, n_samples, n_targets)
+    responses : array_like of shape (n_repeats, n_samples, n_targets)
         Responses to the same stimulus, at least two repeats.
     average : bool
         Whether the model is tested on the mean over repeats, which is less noisy than one of them.
 
     Returns
     -------
-    array of shape (n_targets,)
+    ndarray of shape (n_targets,)
         At most 1. Around 0 without signal, where it can also fall below 0: it is not clipped, so that its mean over
         targets stays unbiased.
 
@@ -62,12 +62,12 @@ def inter_subject_correlation(responses: ArrayLike | Sequence[ArrayLike]) -> np.
 
     Parameters
     ----------
-    responses : array of shape (n_subjects, n_samples, n_targets)
+    responses : array_like of shape (n_subjects, n_samples, n_targets)
         Responses to the same stimulus, at least two subjects. They count alike in the mean if they are z-scored.
 
     Returns
     -------
-    array of shape (n_subjects, n_targets)
+    ndarray of shape (n_subjects, n_targets)
         Pearson correlations in [-1, 1], 1 for a subject like the mean of the others.
 
     Raises
@@ -91,16 +91,16 @@ def normalize_scores(scores: ArrayLike, ceiling: ArrayLike, *, floor: float = 0.
 
     Parameters
     ----------
-    scores : array of shape (..., n_targets)
+    scores : array_like of shape (..., n_targets)
         Correlations of a model.
-    ceiling : array of shape (n_targets,)
+    ceiling : array_like of shape (n_targets,)
         Highest correlation that can be expected: inter-subject correlation, or the root of `noise_ceiling`.
     floor : float
         Lowest ceiling that is divided by, above 0, chosen before looking at the scores.
 
     Returns
     -------
-    array of shape (..., n_targets)
+    ndarray of shape (..., n_targets)
         1 for a model that is as good as can be; above 1 by chance. NaN where the ceiling is below the floor.
 
     Raises

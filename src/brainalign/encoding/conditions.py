@@ -38,7 +38,7 @@ class ConditionTest:
 
 
 def indicate_conditions(labels: ArrayLike, conditions: Sequence[str]) -> NDArray[np.float64]:
-    """One feature a condition: 1 in its volumes, 0 elsewhere.
+    """One feature per condition: 1 in its volumes, 0 elsewhere.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def condition_test(
     Notes
     -----
     Where names are exchanged, the moments of a run's features exchange rows and columns and nothing else changes, so a
-    draw costs one small solve a run. p = (1 + null scores >= score) / (1 + n_draws).
+    draw costs one small solve per run. p = (1 + null scores >= score) / (1 + n_draws).
     """
     conditions = list(conditions)
     features = indicate_conditions(labels, conditions)

@@ -20,16 +20,16 @@ def delay(features: ArrayLike, delays: Sequence[int], runs: ArrayLike | None = N
 
     Parameters
     ----------
-    features : array of shape (n_samples, n_features)
+    features : array_like of shape (n_samples, n_features)
         Features per volume.
     delays : sequence of int
         Delays in samples (volumes), 0 or more.
-    runs : array of shape (n_samples,), optional
+    runs : array_like of shape (n_samples,), optional
         Run labels: nothing is carried from one run into the next.
 
     Returns
     -------
-    array of shape (n_samples, n_features * n_delays)
+    ndarray of shape (n_samples, n_features * n_delays)
         All features at the first delay, then all at the second, and so on. 0 where the run had not begun.
 
     Raises

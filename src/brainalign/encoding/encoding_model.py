@@ -26,26 +26,26 @@ class Encoding:
 
     Attributes
     ----------
-    predictions : array of shape (n_samples, n_targets)
+    predictions : ndarray of shape (n_samples, n_targets)
         Prediction of every sample by the model of the fold that held it out.
-    scores : array of shape (n_targets,)
+    scores : ndarray of shape (n_targets,)
         Pearson correlation between predictions and responses, in [-1, 1], 1 is best. Both are centered in every run, or
         in every block where there is one run: see `correlation_scores`. Without any relation to the stimulus the mean
         lies a little below 0.
-    r2 : array of shape (n_targets,)
+    r2 : ndarray of shape (n_targets,)
         Share of the squared deviation from the training mean that is predicted; at most 1, and below 0 where the
         training mean predicts better.
-    p_values, q_values : array of shape (n_targets,) or None
+    p_values, q_values : ndarray of shape (n_targets,) or None
         Chance of such a score without relation to the stimulus, and the same adjusted for many targets
         (`benjamini_hochberg`); None without draws.
-    weights : array of shape (n_features * n_delays, n_targets), dict of them per space, or None
+    weights : ndarray of shape (n_features * n_delays, n_targets), dict of them per space, or None
         Mean over folds of the coefficients of the delayed features, standardized; columns as `delay` orders them. None
         if they were not asked for.
-    penalties : array of shape (n_folds, n_targets), or dict of them per space
+    penalties : ndarray of shape (n_folds, n_targets), or dict of them per space
         Penalties that were chosen inside the training part of every fold.
-    folds : array of shape (n_samples,)
+    folds : ndarray of shape (n_samples,)
         Number of the fold that held the sample out.
-    parts : dict of str to array of shape (n_samples, n_targets)
+    parts : dict of str to ndarray of shape (n_samples, n_targets)
         Part of the predictions from every space; empty where the features were one array.
     """
 
@@ -81,11 +81,11 @@ def fit_encoding(
 
     Parameters
     ----------
-    features : array of shape (n_samples, n_features), or mapping of str to such arrays
+    features : array_like of shape (n_samples, n_features), or mapping of str to such arrays
         Features per volume. Several named spaces get a penalty each (banded ridge).
-    responses : array of shape (n_samples, n_targets)
+    responses : array_like of shape (n_samples, n_targets)
         Responses of the same volumes, cleaned (`clean`).
-    runs : array of shape (n_samples,), optional
+    runs : array_like of shape (n_samples,), optional
         Run labels. Several runs are held out as wholes, in at most `n_folds` groups; one run is cut into blocks.
     delays : sequence of int
         Delays of the features in samples, see `delay`.

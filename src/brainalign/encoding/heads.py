@@ -45,7 +45,7 @@ def score_heads(
     Returns
     -------
     DataFrame
-        One row a head: ``tower``, ``layer``, ``attention`` (0, and 1 for the second attention of a layer that reads
+        One row per head: ``tower``, ``layer``, ``attention`` (0, and 1 for the second attention of a layer that reads
         another stream as well), ``head``, ``score`` (correlation, -1 to 1), ``null`` (95th percentile of fits to
         shifted responses), ``p`` and ``q`` (adjusted for the number of heads, Benjamini and Hochberg).
 

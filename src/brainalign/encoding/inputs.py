@@ -18,14 +18,14 @@ def check_features(features: ArrayLike, *, name: str = "features") -> np.ndarray
 
     Parameters
     ----------
-    features : array of shape (n_samples, n_features)
+    features : array_like of shape (n_samples, n_features)
         One row per volume (or word, or event).
     name : str
         What the error calls it.
 
     Returns
     -------
-    array of shape (n_samples, n_features)
+    ndarray of shape (n_samples, n_features)
         The same values as floating-point numbers.
 
     Raises
@@ -47,7 +47,7 @@ def check_responses(responses: ArrayLike, *, n_samples: int | None = None, name:
 
     Parameters
     ----------
-    responses : array of shape (n_samples, n_targets)
+    responses : array_like of shape (n_samples, n_targets)
         One row per volume, one column per voxel or region.
     n_samples : int, optional
         Rows that the features have.
@@ -56,7 +56,7 @@ def check_responses(responses: ArrayLike, *, n_samples: int | None = None, name:
 
     Returns
     -------
-    array of shape (n_samples, n_targets)
+    ndarray of shape (n_samples, n_targets)
         The same values as floating-point numbers.
 
     Raises
@@ -89,12 +89,12 @@ def usable_targets(responses: ArrayLike) -> np.ndarray:
 
     Parameters
     ----------
-    responses : array of shape (n_samples, n_targets)
+    responses : array_like of shape (n_samples, n_targets)
         Brain responses. Voxels outside the brain are often constant or NaN.
 
     Returns
     -------
-    boolean array of shape (n_targets,)
+    boolean ndarray of shape (n_targets,)
         True for the targets that an encoding model can be fitted to.
 
     Raises
@@ -117,7 +117,7 @@ def check_stack(responses: ArrayLike | Sequence[ArrayLike], what: str, *, fewest
 
     Parameters
     ----------
-    responses : array of shape (n_parts, n_samples, n_targets)
+    responses : array_like of shape (n_parts, n_samples, n_targets)
         A table of responses for every repeat or subject.
     what : str
         What a part is called in the error: "repeat" or "subject".
@@ -126,7 +126,7 @@ def check_stack(responses: ArrayLike | Sequence[ArrayLike], what: str, *, fewest
 
     Returns
     -------
-    array of shape (n_parts, n_samples, n_targets)
+    ndarray of shape (n_parts, n_samples, n_targets)
         The same values as floating-point numbers.
 
     Raises
@@ -159,14 +159,14 @@ def check_runs(runs: ArrayLike | None, n_samples: int) -> np.ndarray:
 
     Parameters
     ----------
-    runs : array of shape (n_samples,) or None
+    runs : array_like of shape (n_samples,) or None
         Label of the scanner run of every sample; None where there is one run. Runs may differ in length.
     n_samples : int
         Number of samples.
 
     Returns
     -------
-    integer array of shape (n_samples,)
+    integer ndarray of shape (n_samples,)
         Number of the run, counted from 0 in the order of the samples.
 
     Raises

@@ -30,7 +30,7 @@ def movement_by_layer(
 
     Returns
     -------
-    DataFrame with one row a layer and attention
+    DataFrame with one row per layer and attention
         ``tower``, ``layer``, ``reads`` ("own" stream, or the "other" one in layers of cross-attention), ``value`` with
         ``low`` and ``high``, the middle 95 % of the draws.
 
@@ -69,7 +69,7 @@ def movement_by_neuron(before: Recorded, after: Recorded, exchanged: Recorded) -
 
     Returns
     -------
-    DataFrame with one row a neuron
+    DataFrame with one row per neuron
         ``tower``, ``layer``, ``reads`` and ``moved``, as `movement_by_layer` defines it. Neurons that the exchange of
         both does not move are left out.
 
@@ -98,7 +98,7 @@ def beside_twins(moves: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a model, layer, ``reads`` and ``change``, with ``value``, ``low`` and ``high`` of the trained model and,
+        One row per model, layer, ``reads`` and ``change``, with ``value``, ``low``, ``high`` of the trained model, and
         under ``untrained``, the mean of its twins. A model without a trained version has the mean of the untrained
         ones as its value, their range as ``low`` and ``high``, and no number under ``untrained``.
     """

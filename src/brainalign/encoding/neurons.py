@@ -26,7 +26,7 @@ class Neurons:
     Attributes
     ----------
     activations : ndarray of shape (n_samples, n_neurons)
-        One time course a column.
+        One time course per column.
     places : DataFrame of shape (n_neurons, 4)
         Columns ``tower``, ``layer``, ``head`` (-1 for hidden units of an MLP) and ``channel``.
     """
@@ -108,7 +108,7 @@ class Neurons:
 
 
 def as_neurons(recorded: Mapping[tuple[str, int, str], ArrayLike]) -> Neurons:
-    """Put what was recorded of a model side by side, one column a neuron.
+    """Put what was recorded of a model side by side, one column per neuron.
 
     Parameters
     ----------

@@ -36,9 +36,9 @@ def clean(
 
     Parameters
     ----------
-    responses : array of shape (n_samples, n_targets)
+    responses : array_like of shape (n_samples, n_targets)
         Brain responses.
-    runs : array of shape (n_samples,), optional
+    runs : array_like of shape (n_samples,), optional
         Run labels; runs may differ in length.
     tr : float
         Repetition time in seconds.
@@ -46,12 +46,12 @@ def clean(
         Slowest frequency that is kept, in Hz; None keeps all.
     detrend : {"linear", "quadratic", "cubic"}, int or None
         Degree of the polynomial that is removed.
-    confounds : array of shape (n_samples, n_confounds), optional
+    confounds : array_like of shape (n_samples, n_confounds), optional
         Other series to regress out in the same fit, head motion say.
 
     Returns
     -------
-    array of shape (n_samples, n_targets)
+    ndarray of shape (n_samples, n_targets)
         Cleaned responses: in every run, mean 0 and sample standard deviation 1.
 
     Raises

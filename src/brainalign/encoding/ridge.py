@@ -32,13 +32,13 @@ class RidgeFit:
 
     Attributes
     ----------
-    weights : array of shape (n_features, n_targets)
+    weights : ndarray of shape (n_features, n_targets)
         Coefficients of the standardized features.
-    intercept : array of shape (n_targets,)
+    intercept : ndarray of shape (n_targets,)
         Value that is predicted at the mean of the training features.
-    penalties : array of shape (n_targets,)
+    penalties : ndarray of shape (n_targets,)
         Penalty that was chosen for every target.
-    center, scale : array of shape (n_features,)
+    center, scale : ndarray of shape (n_features,)
         Training mean and standard deviation of the features (1 where that is 0).
     """
 
@@ -53,12 +53,12 @@ class RidgeFit:
 
         Parameters
         ----------
-        features : array of shape (n_samples, n_features)
+        features : array_like of shape (n_samples, n_features)
             Features as they were given to the fit, not standardized.
 
         Returns
         -------
-        array of shape (n_samples, n_targets)
+        ndarray of shape (n_samples, n_targets)
             Predictions.
 
         Raises
@@ -86,9 +86,9 @@ def fit_ridge(
 
     Parameters
     ----------
-    features : array of shape (n_samples, n_features)
+    features : array_like of shape (n_samples, n_features)
         Features, of any scale: they are standardized here.
-    responses : array of shape (n_samples, n_targets)
+    responses : array_like of shape (n_samples, n_targets)
         Responses of the same samples. The fit is made in their type: float32 takes half the time of float64.
     penalties : sequence of float
         Penalties to choose from, above 0.
@@ -185,7 +185,7 @@ def check_penalties(penalties: Sequence[float]) -> np.ndarray:
 
     Returns
     -------
-    array of shape (n_penalties,)
+    ndarray of shape (n_penalties,)
         The penalties in increasing order.
 
     Raises
@@ -205,12 +205,12 @@ def standardization(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Parameters
     ----------
-    features : array of shape (n_samples, n_features)
+    features : ndarray of shape (n_samples, n_features)
         Training features.
 
     Returns
     -------
-    center, scale : array of shape (n_features,)
+    center, scale : ndarray of shape (n_features,)
         In float64.
     """
     center = features.mean(axis=0, dtype=np.float64)

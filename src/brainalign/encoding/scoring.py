@@ -15,14 +15,14 @@ def correlation_scores(predictions: ArrayLike, responses: ArrayLike, runs: Array
 
     Parameters
     ----------
-    predictions, responses : array of shape (n_samples, n_targets)
+    predictions, responses : array_like of shape (n_samples, n_targets)
         Held-out predictions and what was measured.
-    runs : array of shape (n_samples,), optional
+    runs : array_like of shape (n_samples,), optional
         Labels of runs, or of the folds that held the samples out: both series are centered in each of them first.
 
     Returns
     -------
-    array of shape (n_targets,)
+    ndarray of shape (n_targets,)
         In [-1, 1], 1 for predictions that are right up to scale and offset. 0 for constant predictions.
 
     Raises
@@ -51,12 +51,12 @@ def check_predictions(predictions: ArrayLike, responses: ArrayLike) -> tuple[np.
 
     Parameters
     ----------
-    predictions, responses : array of shape (n_samples, n_targets)
+    predictions, responses : array_like of shape (n_samples, n_targets)
         Held-out predictions and what was measured.
 
     Returns
     -------
-    predictions, responses : array of shape (n_samples, n_targets)
+    predictions, responses : ndarray of shape (n_samples, n_targets)
         The same values as floating-point numbers.
 
     Raises
@@ -77,14 +77,14 @@ def center_runs(values: np.ndarray, runs: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    values : array of shape (n_samples, n_columns)
+    values : ndarray of shape (n_samples, n_columns)
         Time series.
-    runs : integer array of shape (n_samples,)
+    runs : integer ndarray of shape (n_samples,)
         Number of the run of every sample, from 0 on.
 
     Returns
     -------
-    array of shape (n_samples, n_columns)
+    ndarray of shape (n_samples, n_columns)
         In float64.
     """
     centered = np.array(values, dtype=np.float64)
@@ -98,12 +98,12 @@ def lengths(centered: np.ndarray, values: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    centered, values : array of shape (n_samples, n_columns)
+    centered, values : ndarray of shape (n_samples, n_columns)
         Columns after and before centering.
 
     Returns
     -------
-    array of shape (n_columns,)
+    ndarray of shape (n_columns,)
         To divide by: what does not vary correlates 0 with everything.
     """
     norms = np.linalg.norm(centered, axis=0)

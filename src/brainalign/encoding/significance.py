@@ -38,7 +38,7 @@ def p_values(
 
     Parameters
     ----------
-    predictions, responses : array of shape (n_samples, n_targets)
+    predictions, responses : array_like of shape (n_samples, n_targets)
         Held-out predictions and what was measured.
     kind : {"blocks", "circular", "phase"}
         How the predictions are taken out of step: blocks of samples in another order; a shift in time, with the end
@@ -47,9 +47,9 @@ def p_values(
         Number of null predictions. All targets get the same ones.
     generator : numpy.random.Generator
         Source of the draws.
-    runs : array of shape (n_samples,), optional
+    runs : array_like of shape (n_samples,), optional
         Run labels: every run is rearranged by itself.
-    folds : array of shape (n_samples,), optional
+    folds : array_like of shape (n_samples,), optional
         Labels of the folds that held the samples out: both series are centered in each, as their score was. Left out:
         centered in every run.
     block : int
@@ -57,7 +57,7 @@ def p_values(
 
     Returns
     -------
-    array of shape (n_targets,)
+    ndarray of shape (n_targets,)
         One-sided p-values, at least 1 / (n_draws + 1); 1 for constant predictions.
 
     Raises
@@ -108,12 +108,12 @@ def benjamini_hochberg(p: ArrayLike) -> np.ndarray:
 
     Parameters
     ----------
-    p : array of shape (n_targets,)
+    p : array_like of shape (n_targets,)
         P-values in [0, 1].
 
     Returns
     -------
-    array of shape (n_targets,)
+    ndarray of shape (n_targets,)
         In [0, 1]. Taking all targets with q <= .05 as found, at most 5 % of them are expected to be false.
 
     Raises

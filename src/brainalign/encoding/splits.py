@@ -58,7 +58,7 @@ def leave_one_run_out(runs: ArrayLike, gap: int = 0) -> list[Split]:
 
     Parameters
     ----------
-    runs : array of shape (n_samples,)
+    runs : array_like of shape (n_samples,)
         Run labels. Runs may differ in length.
     gap : int
         Samples next to the test run that are not trained on either: 0 where the scanner paused between runs.
@@ -91,9 +91,9 @@ def split_samples(samples: np.ndarray, runs: np.ndarray, *, n_folds: int, gap: i
 
     Parameters
     ----------
-    samples : integer array of shape (n_chosen,)
+    samples : integer ndarray of shape (n_chosen,)
         Increasing sample numbers to divide; the training samples of an outer split, say.
-    runs : integer array of shape (n_samples,)
+    runs : integer ndarray of shape (n_samples,)
         Number of the run of every sample, chosen or not.
     n_folds : int
         Most folds. Runs are grouped where there are more of them, and each is a fold where there are fewer.
@@ -135,7 +135,7 @@ def check_leakage(splits: Iterable[tuple[np.ndarray, np.ndarray]], delays: Seque
         Sample numbers.
     delays : sequence of int
         Delays in samples.
-    runs : array of shape (n_samples,)
+    runs : array_like of shape (n_samples,)
         Run labels; delays do not reach from one run into another.
 
     Raises

@@ -37,16 +37,16 @@ def left_out_subject_scores(
 
     Parameters
     ----------
-    features : array of shape (n_samples, n_features), or mapping of str to such arrays
+    features : array_like of shape (n_samples, n_features), or mapping of str to such arrays
         Features of the stimulus.
-    responses : array of shape (n_subjects, n_samples, n_targets)
+    responses : array_like of shape (n_subjects, n_samples, n_targets)
         Responses of at least three subjects to that stimulus, cleaned, so that all count alike in a mean.
     **options
         Of `fit_encoding`: runs, delays, n_folds, gap and so on.
 
     Returns
     -------
-    array of shape (n_subjects, n_targets)
+    ndarray of shape (n_subjects, n_targets)
         Pearson correlations in [-1, 1], centered per fold.
 
     Raises
@@ -72,8 +72,8 @@ def mean_over_subjects(values: ArrayLike, *, n_draws: int, generator: np.random.
 
     Parameters
     ----------
-    values : array of shape (n_subjects, ...)
-        One value a subject, of at least three; targets or whatever else in further axes.
+    values : array_like of shape (n_subjects, ...)
+        One value per subject, of at least three; targets or whatever else in further axes.
     n_draws : int
         How often subjects are drawn, at least 19.
     generator : numpy.random.Generator

@@ -28,9 +28,9 @@ def words_to_volumes(
 
     Parameters
     ----------
-    values : array of shape (n_words, n_features)
+    values : array_like of shape (n_words, n_features)
         Features of every word.
-    onsets : array of shape (n_words,)
+    onsets : array_like of shape (n_words,)
         When the words begin, in seconds, in any order. They need not fall on multiples of the repetition time.
     tr : float
         Repetition time in seconds.
@@ -45,7 +45,7 @@ def words_to_volumes(
 
     Returns
     -------
-    array of shape (n_volumes, n_features)
+    ndarray of shape (n_volumes, n_features)
         Volume v pools the words with start + v tr <= onset < start + (v + 1) tr. A volume without any word is 0 in a
         sum, and in a mean it is the mean over the other volumes: 0 there would tell silence from speech.
 
@@ -95,7 +95,7 @@ def frames_to_volumes(
 
     Parameters
     ----------
-    values : array of shape (n_frames, n_features)
+    values : array_like of shape (n_frames, n_features)
         Features of every frame; frame i is shown at i / frame_rate seconds.
     frame_rate : float
         Frames per second. The repetition time need not hold a whole number of frames.
@@ -110,7 +110,7 @@ def frames_to_volumes(
 
     Returns
     -------
-    array of shape (n_volumes, n_features)
+    ndarray of shape (n_volumes, n_features)
         See `words_to_volumes`.
 
     Raises
@@ -154,9 +154,9 @@ def convolve_hrf(
 
     Parameters
     ----------
-    values : array of shape (n_events, n_features)
+    values : array_like of shape (n_events, n_features)
         Height of every event, per feature.
-    onsets : array of shape (n_events,)
+    onsets : array_like of shape (n_events,)
         When the events begin, in seconds. They need not fall on multiples of the repetition time.
     tr : float
         Repetition time in seconds.
@@ -164,14 +164,14 @@ def convolve_hrf(
         Volumes of the scan.
     start : float
         When the first volume is taken, in seconds on the clock of the onsets. Events up to 24 s earlier count.
-    durations : float or array of shape (n_events,)
+    durations : float or array_like of shape (n_events,)
         How long the events last, in seconds; 0 for an impulse. One that is not known (n/a) must be filled in.
     model : {"glover", "spm"}
         Response function, see `nilearn.glm.first_level.compute_regressor`, which does the work.
 
     Returns
     -------
-    array of shape (n_volumes, n_features)
+    ndarray of shape (n_volumes, n_features)
         Regressors at the time of every volume, in float64.
 
     Raises

@@ -20,15 +20,15 @@ class VariancePartition:
 
     Attributes
     ----------
-    joint : array of shape (n_targets,)
+    joint : ndarray of shape (n_targets,)
         R2 of all spaces together.
-    alone : dict of str to array of shape (n_targets,)
+    alone : dict of str to ndarray of shape (n_targets,)
         R2 of every space by itself.
-    unique : dict of str to array of shape (n_targets,)
+    unique : dict of str to ndarray of shape (n_targets,)
         What is lost without the space: `joint` less the R2 of all others. Below 0 where the space misleads.
-    shared : array of shape (n_targets,)
+    shared : ndarray of shape (n_targets,)
         `joint` less all unique parts: what more than one space can explain. Below 0 where spaces help each other.
-    product : dict of str to array of shape (n_targets,)
+    product : dict of str to ndarray of shape (n_targets,)
         Product measure: the part of `joint` that goes through the space in the joint model. The parts add up to
         `joint`, and each can be below 0.
     encoding : Encoding
@@ -50,11 +50,11 @@ def partition_variance(
 
     Parameters
     ----------
-    features : mapping of str to array of shape (n_samples, n_features of the space)
+    features : mapping of str to array_like of shape (n_samples, n_features of the space)
         At least two spaces of features.
-    responses : array of shape (n_samples, n_targets)
+    responses : array_like of shape (n_samples, n_targets)
         Responses of the same volumes.
-    runs : array of shape (n_samples,), optional
+    runs : array_like of shape (n_samples,), optional
         Run labels.
     **options
         Of `fit_encoding`: delays, penalties, n_folds, gap, and so on.

@@ -42,7 +42,7 @@ def show_brain_maps(
     center: float | None = None,
     limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """One row a map: both hemispheres from the outside and from the inside.
+    """One row per map: both hemispheres from the outside and from the inside.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def show_brain_maps(
     Raises
     ------
     ValueError
-        When a map has not one value a parcel, or no map has a value.
+        When a map has not one value per parcel, or no map has a value.
     """
     values = {name: np.asarray(one, dtype=float) for name, one in maps.items()}
     for name, one in values.items():
@@ -131,7 +131,7 @@ def color_scale(
 
 
 def check_parcels(name: str, values: NDArray, surface: CorticalSurface) -> None:
-    """Refuse a map that has not one value a parcel."""
+    """Refuse a map that has not one value per parcel."""
     if values.shape != surface.networks.shape:
         msg = (
             f"'{name}' has shape {values.shape}, but the surface has {len(surface.networks)} parcels: give one value a "

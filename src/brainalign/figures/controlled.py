@@ -130,7 +130,7 @@ def show_models(heads: pd.DataFrame, groups: pd.Series, *, reference: str, expla
     Parameters
     ----------
     heads : DataFrame
-        ``model``, ``axis_1`` and ``axis_2``, one row a head.
+        ``model``, ``axis_1`` and ``axis_2``, one row per head.
     groups : Series indexed by model
         Group of every model.
     reference : str

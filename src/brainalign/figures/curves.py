@@ -57,7 +57,7 @@ def show_lines(
     x, y, line : str
         Columns with the horizontal and the vertical value, and the name of the line that the row belongs to.
     theory : DataFrame, optional
-        The same columns, one expected value a row.
+        The same columns, one expected value per row.
     labels : tuple of two str
         What the axes are.
     log_x : bool

@@ -54,7 +54,7 @@ def show_interval_lines(table: pd.DataFrame, *, x: str, series: str, labels: tup
     Parameters
     ----------
     table : DataFrame
-        One row a number and series, with the columns ``value``, ``low`` and ``high``.
+        One row per number and series, with the columns ``value``, ``low`` and ``high``.
     x, series : str
         Columns with the number, and with the name of the line.
     labels : tuple of two str

@@ -47,12 +47,12 @@ def show_head_graphs(graphs: Mapping[str, ArrayLike], *, columns: int = 3, axis:
 
 
 def show_head_agreement(heads: pd.DataFrame, *, titles: Mapping[str, str], labels: tuple[str, str]) -> Figure:
-    """One panel a model: every head by its value without input and with input, coloured by layer.
+    """One panel per model: every head by its value without input and with input, coloured by layer.
 
     Parameters
     ----------
     heads : DataFrame
-        ``model``, ``layer``, ``without`` and ``with``, one row a head.
+        ``model``, ``layer``, ``without`` and ``with``, one row per head.
     titles : mapping of str to str
         Title of every model's panel, in the order of the panels.
     labels : tuple of two str
@@ -121,7 +121,7 @@ def show_agreement_beside_null(table: pd.DataFrame, *, label: str) -> Figure:
 
 
 def show_layer_agreement(table: pd.DataFrame, *, label: str) -> Figure:
-    """One line a model over its layers, from the first (0) to the last (1).
+    """One line per model over its layers, from the first (0) to the last (1).
 
     Parameters
     ----------
@@ -149,12 +149,12 @@ def show_layer_agreement(table: pd.DataFrame, *, label: str) -> Figure:
 
 
 def show_metric_shifts(heads: pd.DataFrame, *, variants: Mapping[str, str]) -> Figure:
-    """One panel a metric: every head as a thin line through the ways to make its graph, their mean as a thick one.
+    """One panel per metric: every head as a thin line through the ways to make its graph, their mean as a thick one.
 
     Parameters
     ----------
     heads : DataFrame
-        ``variant``, and one column a metric; heads come in the same order in every variant.
+        ``variant``, and one column per metric; heads come in the same order in every variant.
     variants : mapping of str to str
         Variants in the order of the axis, with what is written there.
 
@@ -183,7 +183,7 @@ def show_model_order(models: pd.DataFrame, *, group: str, labels: tuple[str, str
     Parameters
     ----------
     models : DataFrame
-        ``without``, ``with`` and the column of groups, one row a model.
+        ``without``, ``with`` and the column of groups, one row per model.
     group : str
         Column that chooses colour and mark.
     labels : tuple of two str

@@ -86,7 +86,7 @@ def show_interactive_space(
     Parameters
     ----------
     heads : DataFrame
-        One row a head: at least ``axis_1``, ``axis_2``, ``model``, ``layer`` and ``head``; ``nearest_network`` and
+        One row per head: at least ``axis_1``, ``axis_2``, ``model``, ``layer`` and ``head``; ``nearest_network`` and
         ``similarity`` (to that network) are told as well when they are there.
     color : str
         Column whose values give colours, marks and entries of the legend.

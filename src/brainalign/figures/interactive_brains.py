@@ -52,7 +52,7 @@ def show_interactive_brain(
     Raises
     ------
     ValueError
-        When a map has not one value a parcel, or no map has a value.
+        When a map has not one value per parcel, or no map has a value.
     """
     picture = still_picture(show_brain_maps(maps, surface, label=label, center=center, limits=limits))
     values = {name: np.asarray(one, dtype=float) for name, one in maps.items()}

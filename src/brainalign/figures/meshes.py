@@ -37,7 +37,7 @@ class ParcelMesh:
 
 
 def parcel_meshes(hemisphere: Hemisphere, *, fineness: int) -> list[ParcelMesh]:
-    """The surface with few triangles, as one mesh a parcel.
+    """The surface with few triangles, as one mesh per parcel.
 
     Parameters
     ----------

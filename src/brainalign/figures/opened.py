@@ -58,7 +58,7 @@ def show_courses(courses: Mapping[str, pd.DataFrame], scenes: ArrayLike) -> Figu
 
 
 def show_meeting(table: pd.DataFrame, *, label: str) -> Figure:
-    """How alike two streams are, step by step; a panel a model, a line with its band a condition.
+    """How alike two streams are, step by step; a panel per model, a line with its band per condition.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def show_meeting(table: pd.DataFrame, *, label: str) -> Figure:
 
 
 def show_movement(table: pd.DataFrame) -> Figure:
-    """How far every layer moves with each change, trained and untrained; a panel a model, a row a layer.
+    """How far every layer moves with each change, trained and untrained; a panel per model, a row per layer.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from brainalign.figures.style import ACCENT, DARK, MUTED, NETWORK_COLORS, WIDTH,
 
 
 def show_captures(captures: pd.DataFrame, *, published: pd.DataFrame | None = None) -> Figure:
-    """Score at which each component is captured, over its share of the variance; one line a measure.
+    """Score at which each component is captured, over its share of the variance; one line per measure.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def show_score_pairs(
     bounds: tuple[ArrayLike, ArrayLike, ArrayLike] | None,
     labels: tuple[str, str],
 ) -> Figure:
-    """Ways of pairs of scores towards targets on the border of the unit square; one panel a kind of optimisation.
+    """Ways of pairs of scores towards targets on the border of the unit square; one panel per kind of optimisation.
 
     Parameters
     ----------

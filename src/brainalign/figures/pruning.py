@@ -26,12 +26,12 @@ from brainalign.figures.style import (
 def show_accuracy_costs(
     table: pd.DataFrame, *, panels: Sequence[tuple[str, str]], whole: float, muted: Sequence[str] = (), chance: float
 ) -> Figure:
-    """What is kept of the accuracy over the operations saved; one line a criterion, one panel a kind of accuracy.
+    """What is kept of the accuracy over the operations saved; one line per criterion, one panel per kind of accuracy.
 
     Parameters
     ----------
     table : DataFrame
-        One network a row, with columns ``criterion``, ``saved`` (operations saved, in percent), and the accuracies.
+        One network per row, with columns ``criterion``, ``saved`` (operations saved, in percent), and the accuracies.
     panels : sequence of (str, str)
         Column with an accuracy, from 0 to 1, and the title of its panel.
     whole : float
@@ -60,7 +60,7 @@ def show_accuracy_costs(
 
 
 def show_removal_times(orders: pd.DataFrame, *, label: str) -> Figure:
-    """At which step each block goes, from early (dark) to late, one row a criterion, one column a block.
+    """At which step each block goes, from early (dark) to late, one row per criterion, one column per block.
 
     Parameters
     ----------
@@ -91,12 +91,12 @@ def show_removal_times(orders: pd.DataFrame, *, label: str) -> Figure:
 
 
 def show_block_scores(scores: pd.DataFrame, *, label: str) -> Figure:
-    """Importance of every block, one panel a criterion; every repeat is a dot, a line joins the means of a stage.
+    """Importance of every block, one panel per criterion; every repeat is a dot, a line joins the means of a stage.
 
     Parameters
     ----------
     scores : DataFrame with columns ``criterion``, ``block`` (STAGE.BLOCK), ``score``
-        One block of one network a row, in the order of the network.
+        One block of one network per row, in the order of the network.
     label : str
         What the scores are.
 

@@ -103,7 +103,7 @@ def show_correlation_distribution(
 
 
 def show_rank_slopes(ranks: pd.DataFrame, *, n_named: int = 5) -> Figure:
-    """Ranks of models under several averages, one line a model; the leaders of every average are named.
+    """Ranks of models under several averages, one line per model; the leaders of every average are named.
 
     Parameters
     ----------

@@ -95,7 +95,7 @@ def show_model_panels(
     Parameters
     ----------
     table : DataFrame
-        One row a model and panel.
+        One row per model and panel.
     x, y, panel, kind : str
         Columns with the values, the title of the panel, and what chooses colour and mark.
     labels : tuple of two str

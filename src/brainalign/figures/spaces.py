@@ -56,7 +56,7 @@ def show_space(
     Parameters
     ----------
     heads : DataFrame
-        One row a head: at least ``axis_1``, ``axis_2``, ``model``, ``layer`` and ``head``.
+        One row per head: at least ``axis_1``, ``axis_2``, ``model``, ``layer`` and ``head``.
     color : str
         Column whose values give the colours: words get a colour and a mark each, numbers (such as the layer) a place
         on one scale.

@@ -67,7 +67,7 @@ def _draw_estimates(ax: Axes, ordered: pd.DataFrame, alpha: float) -> None:
 
 
 def show_one_at_a_time(table: pd.DataFrame, *, value: str, label: str, alpha: float = 0.05) -> Figure:
-    """One panel a claim, one line an option: how far the answer moves when one choice is made otherwise.
+    """One panel per claim, one line per option: how far the answer moves when one choice is made otherwise.
 
     Parameters
     ----------

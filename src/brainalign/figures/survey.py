@@ -19,12 +19,12 @@ _NAMED_ROWS = 80  # with more models than that, names would be too small to read
 def show_depth_trends(
     trend: pd.DataFrame, twins: pd.DataFrame, *, thirds: Sequence[str], value: str, label: str, null_label: str
 ) -> Figure:
-    """One panel a group: the value in each third of the depth, of the trained models and of their twins.
+    """One panel per group: the value in each third of the depth, of the trained models and of their twins.
 
     Parameters
     ----------
     trend, twins : DataFrame
-        ``group``, ``third`` and the value, one row a group and third, of trained models and of twins.
+        ``group``, ``third`` and the value, one row per group and third, of trained models and of twins.
     thirds : sequence of str
         Names of the thirds, from the first layers to the last. A group may lack one.
     value : str
@@ -105,11 +105,11 @@ def show_models_by_networks(means: pd.DataFrame, groups: pd.Series, *, label: st
 
 
 def show_pair_differences(differences: pd.DataFrame, *, floor: str, label: str) -> Figure:
-    """One line a kind of pair: the difference of every pair as a dot, over the spread of the noise floor.
+    """One line per kind of pair: the difference of every pair as a dot, over the spread of the noise floor.
 
     Parameters
     ----------
-    differences : DataFrame with one row a pair
+    differences : DataFrame with one row per pair
         ``kind`` and ``difference``.
     floor : str
         Kind that is the noise floor; its dots are grey, and 95 % of its absolute differences lie within the band. There

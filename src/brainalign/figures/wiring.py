@@ -20,7 +20,7 @@ _END = 1.24  # height of what stands at the end
 
 
 def show_wiring(models: Mapping[str, pd.DataFrame]) -> Figure:
-    """One panel a model: every layer a box, pictures on the left, captions on the right, input below.
+    """One panel per model: every layer a box, pictures on the left, captions on the right, input below.
 
     Parameters
     ----------

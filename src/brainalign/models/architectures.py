@@ -29,7 +29,7 @@ class Contents:
     Attributes
     ----------
     tensors : dict
-        Shape and bytes a number of every tensor, by its name in the file.
+        Shape and bytes per number of every tensor, by its name in the file.
     weights : frozenset of str
         Names of those that are weights of the model, shared ones once; the others are buffers, copies, and heads that
         only training needed.

@@ -47,7 +47,7 @@ def stream_attention(model: LoadedModel, batches: Iterable[Stimuli]) -> Iterator
     Yields
     ------
     AttentionMaps
-        One a batch. Nothing of earlier batches is kept.
+        One per batch. Nothing of earlier batches is kept.
 
     Raises
     ------
@@ -174,7 +174,7 @@ class AverageMaps:
         """
         shares = np.ones(self.n_groups) if weights is None else np.asarray(weights, dtype=np.float64)
         if shares.shape != (self.n_groups,) or not (np.isfinite(shares) & (shares >= 0)).all():
-            msg = f"weights must be {self.n_groups} numbers, 0 or more, one a group: got {shares}."
+            msg = f"weights must be {self.n_groups} numbers, 0 or more, one per group: got {shares}."
             raise ValueError(msg)
         counts = np.tensordot(shares, self._counts, axes=1)
         seen = self.positions

@@ -51,7 +51,7 @@ class AttentionShape:
     stand_in : bool
         Whether the positions are another model's, as the study has it for rotary models.
     bias_tables : tuple of tuple of int
-        Shapes of the tables of relative-position biases: one a layer, one for all, or none.
+        Shapes of the tables of relative-position biases: one per layer, one for all, or none.
     position_sd, weight_sd : float
         Spread of the numbers before training.
     """

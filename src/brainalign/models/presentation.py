@@ -177,7 +177,7 @@ def ink_on_paper(ink: NDArray[np.floating] | Tensor) -> list[Image.Image]:
 
     Parameters
     ----------
-    ink : array of shape (n, height, width)
+    ink : ndarray of shape (n, height, width)
         0 for paper, 1 for ink; what lies outside is cut off.
 
     Returns

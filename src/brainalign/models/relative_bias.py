@@ -68,7 +68,7 @@ def relative_position_bias(
     Parameters
     ----------
     tables : sequence of Tensor of shape ((2 side - 1)^2 + 3, n_heads)
-        A table a layer, or one that all layers share.
+        A table per layer, or one that all layers share.
     n_layers : int
         Number of layers.
     grid : tuple of int, optional
@@ -93,7 +93,7 @@ def relative_position_bias(
     from timm.layers import gen_relative_position_index, resize_rel_pos_bias_table  # seconds
 
     if len(tables) not in (1, n_layers):
-        msg = f"{len(tables)} tables of relative-position biases for {n_layers} layers: expected one, or one a layer."
+        msg = f"{len(tables)} tables of relative-position biases for {n_layers} layers: expected one, or one per layer."
         raise ValueError(msg)
     own = own or window_of(len(tables[0]))
     new = grid or own

@@ -1,4 +1,4 @@
-"""All runs as one tidy table: a row a run, a column for every parameter and every number."""
+"""All runs as one tidy table: a row per run, a column for every parameter and every number."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def collect_runs(
     Returns
     -------
     DataFrame
-        A row a run, good or failed, sorted by chapter and time: chapter, run_id, status, profile, started (UTC),
+        A row per run, good or failed, sorted by chapter and time: chapter, run_id, status, profile, started (UTC),
         seconds, peak_memory_bytes, commit, error; then ``parameters.NAME`` and ``results.NAME``. A result that is a
         mapping has a column for each of its numbers, ``results.NAME.PART``. Empty where a run has no such value.
     """
@@ -114,7 +114,7 @@ def _start(name: str) -> str:
 
 
 def _one_type_a_column(table: pd.DataFrame) -> pd.DataFrame:
-    """Parquet has one type a column: where chapters or runs disagree, all values become text."""
+    """Parquet has one type per column: where chapters or runs disagree, all values become text."""
     mixed = {}
     for name in table:
         types = {type(value) for value in table[name].dropna()}

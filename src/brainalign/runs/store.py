@@ -1,4 +1,4 @@
-"""The run store: one folder a run, found by key, written whole or not at all."""
+"""The run store: one folder per run, found by key, written whole or not at all."""
 
 from __future__ import annotations
 

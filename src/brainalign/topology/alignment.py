@@ -166,7 +166,7 @@ def head_metrics(
 
     Returns
     -------
-    DataFrame with one row a head
+    DataFrame with one row per head
         ``layer``, ``head``, ``n_nodes`` and the five of `METRICS`, by layer and head. They do not depend on any brain
         network; `with_similarity` compares them with some.
 
@@ -202,7 +202,7 @@ def with_similarity(table: pd.DataFrame, icns: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The table with one more column a network; a new one.
+        The table with one more column per network; a new one.
 
     Raises
     ------
@@ -224,7 +224,7 @@ def similarity_by_model(
     metrics: Sequence[str] = METRICS,
     by: Literal["mean", "median", "sum"] = "mean",
 ) -> pd.Series:
-    """One number a model, from graph metrics that are already there: for other networks or fewer metrics.
+    """One number per model, from graph metrics that are already there: for other networks or fewer metrics.
 
     Parameters
     ----------

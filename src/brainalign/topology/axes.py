@@ -91,7 +91,7 @@ def _shares(weights: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.flo
     weights = np.asarray(weights, dtype=np.float64)
     if weights.shape != shape or not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
         msg = (
-            f"weights must be finite non-negative numbers, one a head, of shape {shape}, and not all zero: got shape "
+            f"weights must be finite non-negative numbers, one per head, of shape {shape}, and not all zero: got shape "
             f"{weights.shape}, sum {weights.sum():.3g}."
         )
         raise ValueError(msg)

@@ -117,7 +117,7 @@ def scores_by_head_count(
 
     Returns
     -------
-    DataFrame with one row a model and score
+    DataFrame with one row per model and score
         ``family``, ``heads`` (their number), ``by`` ("sum", "mean" or "median") and ``score``. Heads are drawn from
         their family with replacement.
 

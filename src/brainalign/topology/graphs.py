@@ -17,7 +17,7 @@ def attention_logits(positions: ArrayLike, query: ArrayLike, key: ArrayLike, *, 
     Parameters
     ----------
     positions : array_like of shape (..., n, d)
-        Position embedding P, one row a position.
+        Position embedding P, one row per position.
     query, key : array_like of shape (..., d, head_dim)
         W_Q and W_K of a head. Leading dimensions broadcast, so all heads of a model can be given at once; positions
         that differ from layer to layer then need an axis for the heads, of length 1.

@@ -125,7 +125,7 @@ def head_agreement(first: HeadGraphs, second: HeadGraphs) -> pd.Series:
     -------
     Series indexed by `QUANTITIES`
         ``edges``: rank correlation of a head's edge weights, averaged over heads; it is about the inside of each graph.
-        All others: rank correlation across heads of one number a head; it is about which heads differ. From -1 to 1.
+        All others: rank correlation across heads of one number per head; it is about which heads differ. From -1 to 1.
 
     Raises
     ------

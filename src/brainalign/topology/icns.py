@@ -161,7 +161,7 @@ def random_parcel_profiles(
 def _check_parcels(connectivity: ArrayLike, networks: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
     matrix, names = np.asarray(connectivity, dtype=np.float64), np.asarray(networks)
     if matrix.ndim != 2 or names.shape != matrix.shape[:1] or matrix.shape[0] != matrix.shape[1]:
-        msg = f"give a square matrix and one network a parcel: got {matrix.shape} and {names.shape}."
+        msg = f"give a square matrix and one network per parcel: got {matrix.shape} and {names.shape}."
         raise ValueError(msg)
     for network in dict.fromkeys(names.tolist()):
         if (size := np.count_nonzero(names == network)) < 3:

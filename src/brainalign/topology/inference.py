@@ -17,7 +17,7 @@ _EXACT_UP_TO = 16  # 2^16 sign patterns are done in a moment
 
 
 def block_design(values: pd.Series, treatments: Mapping[str, str], blocks: Mapping[str, str]) -> pd.DataFrame:
-    """Arrange one value a model as a table of blocks by treatments.
+    """Arrange one value per model as a table of blocks by treatments.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def treatment_effect(values: pd.DataFrame, *, n_permutations: int, generator: np
     Parameters
     ----------
     values : DataFrame of shape (n_blocks, n_treatments)
-        One value a block and treatment. A block is what the treatments have in common, for example the first weights
+        One value per block and treatment. A block is what the treatments have in common, for example the first weights
         and the data of a seed in one size.
     n_permutations : int
         How many random rearrangements of the treatments within every block are drawn, at least 1.
@@ -136,7 +136,7 @@ def paired_contrasts(values: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, 
 
     Returns
     -------
-    DataFrame with one row a pair
+    DataFrame with one row per pair
         ``first``, ``second``, ``difference`` (mean over blocks), ``low`` and ``high`` (interval of Student's t),
         ``effect`` (mean difference in standard deviations of the differences; not a number when they are all equal),
         ``blocks_above`` (in how many blocks the first is larger), ``p`` (sign flips), ``p_holm`` and ``p_bh``.
@@ -165,7 +165,7 @@ def sign_flip_p(differences: ArrayLike) -> float:
     Parameters
     ----------
     differences : array_like of shape (n,)
-        One difference a pair, 2 to 16 of them.
+        One difference per pair, 2 to 16 of them.
 
     Returns
     -------

@@ -23,7 +23,7 @@ def graph_metrics(
 
     Parameters
     ----------
-    graphs : array of shape (..., n_nodes, n_nodes)
+    graphs : array_like of shape (..., n_nodes, n_nodes)
         Symmetric weights in [0, 1); 0 means no edge. The diagonal holds self-loops and is kept. A numpy array
         or a torch tensor on the CPU.
     starts : int
@@ -87,7 +87,7 @@ def clustering(graphs: ArrayLike) -> np.ndarray:
 
     Parameters
     ----------
-    graphs : array of shape (..., n_nodes, n_nodes)
+    graphs : array_like of shape (..., n_nodes, n_nodes)
         Symmetric weights, 0 or more; 0 means no edge. The diagonal holds self-loops.
 
     Returns
@@ -128,7 +128,7 @@ def degree_std(graphs: ArrayLike) -> np.ndarray:
 
     Parameters
     ----------
-    graphs : array of shape (..., n_nodes, n_nodes)
+    graphs : array_like of shape (..., n_nodes, n_nodes)
         Symmetric weights, 0 or more; 0 means no edge. The diagonal holds self-loops.
 
     Returns

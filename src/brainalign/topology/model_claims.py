@@ -83,7 +83,7 @@ class ModelClaims:
         left_out: str = "none",
         heads: str = "mean",
     ) -> dict[str, NDArray[np.float64]]:
-        """For every claim one difference a block, positive where the claim holds.
+        """For every claim one difference per block, positive where the claim holds.
 
         Parameters
         ----------
@@ -143,7 +143,7 @@ class ModelClaims:
 
 
 def _contrasts(blocks: Claim, models: list[str]) -> NDArray[np.float64]:
-    # One row a block; a product with the values of all models is the difference of two means.
+    # One row per block; a product with the values of all models is the difference of two means.
     rows = np.zeros((len(blocks), len(models)))
     for row, (nearer, further) in zip(rows, blocks, strict=True):
         row[[models.index(name) for name in nearer]] += 1 / len(nearer)

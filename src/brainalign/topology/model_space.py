@@ -50,7 +50,7 @@ class ModelSpace:
         Returns
         -------
         DataFrame
-            ``model``, ``layer``, ``head``, ``axis_1``, ``axis_2`` and so on, one row a head.
+            ``model``, ``layer``, ``head``, ``axis_1``, ``axis_2`` and so on, one row per head.
 
         Raises
         ------

@@ -27,7 +27,7 @@ def louvain_partition(
 
     Parameters
     ----------
-    graph : array of shape (n_nodes, n_nodes)
+    graph : array_like of shape (n_nodes, n_nodes)
         Symmetric weights, 0 or more; 0 means no edge. The diagonal holds self-loops.
     starts : int
         Number of random node orders of which the best result is kept, 1 or more.
@@ -81,7 +81,7 @@ def louvain_modularity(
 
     Parameters
     ----------
-    graphs : array of shape (..., n_nodes, n_nodes)
+    graphs : array_like of shape (..., n_nodes, n_nodes)
         Symmetric weights, 0 or more; 0 means no edge. The diagonal holds self-loops.
     starts : int
         Number of random node orders of which the best result is kept, 1 or more.
@@ -109,9 +109,9 @@ def modularity_of_partition(graph: ArrayLike, labels: ArrayLike) -> float:
 
     Parameters
     ----------
-    graph : array of shape (n_nodes, n_nodes)
+    graph : array_like of shape (n_nodes, n_nodes)
         Symmetric weights, 0 or more; 0 means no edge. The diagonal holds self-loops.
-    labels : array of shape (n_nodes,)
+    labels : array_like of shape (n_nodes,)
         Community of each node; equal labels mean the same community.
 
     Returns

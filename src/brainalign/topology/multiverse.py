@@ -21,7 +21,7 @@ def multiverse(
     choices : mapping of str to sequence
         Defensible options by name of the choice; the first option of each is the study's.
     estimate : function
-        Called with one option of every choice by name. Returns, by name of the claim, one difference a block that is
+        Called with one option of every choice by name. Returns, by name of the claim, one difference per block that is
         positive where the claim holds.
 
     Returns
@@ -64,7 +64,7 @@ def one_at_a_time(
 
     Returns
     -------
-    DataFrame with one row an option and claim
+    DataFrame with one row per option and claim
         ``choice``, ``option``, ``claim``, ``estimate``, ``effect``, ``p``, ``problem`` and ``is_study`` as `multiverse`
         has them. The study's own analysis is computed once and stands under every choice.
 

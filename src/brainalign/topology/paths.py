@@ -22,7 +22,7 @@ def shortest_path_lengths(graph: ArrayLike) -> np.ndarray:
 
     Parameters
     ----------
-    graph : array of shape (n_nodes, n_nodes)
+    graph : array_like of shape (n_nodes, n_nodes)
         Symmetric weights in [0, 1); 0 means no edge. The diagonal (self-loops) is ignored.
 
     Returns
@@ -57,7 +57,7 @@ def global_efficiency_and_path_length(graphs: ArrayLike) -> tuple[np.ndarray, np
 
     Parameters
     ----------
-    graphs : array of shape (..., n_nodes, n_nodes)
+    graphs : array_like of shape (..., n_nodes, n_nodes)
         Symmetric weights in [0, 1); 0 means no edge. The diagonal (self-loops) is ignored.
 
     Returns
@@ -104,7 +104,7 @@ def check_graphs(graphs: ArrayLike, *, distances: bool = False) -> np.ndarray:
 
     Parameters
     ----------
-    graphs : array of shape (..., n_nodes, n_nodes)
+    graphs : array_like of shape (..., n_nodes, n_nodes)
         Adjacency matrices: numpy array, nested lists, or torch tensor on the CPU.
     distances : bool
         Whether the weights will be turned into lengths 1 - weight, so that they must lie below 1.

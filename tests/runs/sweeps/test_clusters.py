@@ -77,10 +77,10 @@ def test_the_pace_counts_what_was_executed_and_not_what_was_looked_up():
     assert str(pace) == "9 left"
     pace.step(executed=True)
     pace.step(executed=True)
-    assert str(pace) == "4.0 runs a minute, 2 min left"
+    assert str(pace) == "4.0 runs per minute, 2 min left"
     for _ in range(7):
         pace.step(executed=True)
-    assert str(pace) == "9.0 runs a minute"
+    assert str(pace) == "9.0 runs per minute"
 
 
 def test_progress_is_plain_lines_when_nobody_watches(tiny):

@@ -57,7 +57,7 @@ def test_mean_steps_are_over_the_networks_in_which_a_block_went():
 
 
 def test_every_way_is_tried_that_leaves_a_stage_enough_blocks():
-    model = small_resnet(14)  # two blocks a stage, of which two change the shape
+    model = small_resnet(14)  # two blocks per stage, of which two change the shape
     table = try_all_removals(model, 2, accuracy=bias)
     sets = [set(removed) for removed in table["removed"]]
     singles = ["stages.0.0", "stages.0.1", "stages.1.1", "stages.2.1"]

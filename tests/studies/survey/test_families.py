@@ -15,7 +15,7 @@ ONE_CONTRAST = [("language", "plain ViT")]
 
 
 def designed(values):
-    """A value a model, and the groups and families of models, from values by (group, family)."""
+    """A value per model, and the groups and families of models, from values by (group, family)."""
     rows = [
         (f"{group} {family} {number}", group, family, value)
         for (group, family), found in values.items()

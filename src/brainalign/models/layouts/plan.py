@@ -33,7 +33,7 @@ class Plan:
     positions : TensorPart or None
         Rows of the position table; None where the tower has none.
     bias_tables : tuple of TensorPart
-        Tables of relative-position biases: one a layer, or one for all layers, or none.
+        Tables of relative-position biases: one per layer, or one for all layers, or none.
     norms : tuple of tuple
         Weight, and bias or None, of the norms before the first layer.
     """

@@ -190,7 +190,7 @@ class Meter(nn.Module):
         -------
         text, image : Tensor of shape (batch, n_tokens, width)
         maps : dict of str to tuple of Tensor
-            By stream and kind, one map a layer; empty without `keep_attention`.
+            By stream and kind, one map per layer; empty without `keep_attention`.
         """
         names = [f"fusion_{stream}_{kind}" for stream in ("text", "image") for kind in ("self", "cross")]
         maps: dict[str, tuple[Tensor, ...]] = dict.fromkeys(names, ())

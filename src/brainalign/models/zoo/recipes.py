@@ -38,7 +38,7 @@ class Recipe:
     digits : tuple of int
         Fewest and most digits in a training scene.
     easy_share : float
-        Share of the steps, at the beginning, with two digits a scene only.
+        Share of the steps, at the beginning, with two digits per scene only.
     pairs : str
         Pairs of digits that training captions mention; see `brainalign.datasets.scenes.draw_scenes`.
     differs : str
@@ -160,7 +160,7 @@ _MULTIMODAL = [
         parents={"visual": "tower-s"},
         lr_scale={"model.visual": 0.5},
         pairs="trained",
-        differs="The image tower starts from one trained on labels; 96 pairs a batch.",
+        differs="The image tower starts from one trained on labels; 96 pairs per batch.",
     ),
     Recipe(
         name="clip-hard-s",

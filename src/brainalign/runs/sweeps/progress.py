@@ -41,7 +41,7 @@ class Pace:
             return f"{self._left} left"
         rate = self._executed / seconds
         left = f", {duration(self._left / rate)} left" if self._left else ""
-        return f"{60 * rate:.1f} runs a minute{left}"
+        return f"{60 * rate:.1f} runs per minute{left}"
 
 
 @dataclass

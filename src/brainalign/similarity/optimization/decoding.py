@@ -46,7 +46,7 @@ def decoding_accuracy(data: ArrayLike, labels: ArrayLike, *, folds: int = 5, see
     data, labels = np.asarray(data), np.asarray(labels)
     if data.ndim != 2 or labels.shape != data.shape[:1]:
         msg = (
-            f"decoding needs data of shape (n_samples, n_features) and one label a sample: got {data.shape} and "
+            f"decoding needs data of shape (n_samples, n_features) and one label per sample: got {data.shape} and "
             f"{labels.shape}; flatten the data, repeat the labels."
         )
         raise ValueError(msg)

@@ -57,7 +57,7 @@ def compare_criteria(
     Returns
     -------
     DataFrame
-        One network a row: ``criterion``, ``step`` (blocks removed so far, from 0), ``block`` (the one removed last, as
+        One network per row: ``criterion``, ``step`` (blocks removed so far, from 0), ``block`` (the one removed last,
         STAGE.PLACE from 0; empty at step 0), ``saved`` (operations saved, in percent of the whole network), ``cut``
         (accuracy right after the removal) and ``tuned`` (after fine-tuning; the same as ``cut`` without any).
 

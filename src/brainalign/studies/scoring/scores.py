@@ -1,4 +1,4 @@
-"""Scores of models on every metric, one a row."""
+"""Scores of models on every metric, one per row."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Target:
         if len(self.pictures) != len(self.responses):
             msg = (
                 f"target '{self.name}' has {len(self.pictures)} pictures and {len(self.responses)} responses; give "
-                "one response a picture."
+                "one response per picture."
             )
             raise ValueError(msg)
 

@@ -90,7 +90,7 @@ def correlation_with_interval(x: ArrayLike, y: ArrayLike, *, level: float = 0.95
     Parameters
     ----------
     x, y : array_like of shape (n_models,)
-        One value a model each, for example score and accuracy.
+        One value per model each, for example score and accuracy.
     level : float
         Coverage of the interval.
 
@@ -113,7 +113,7 @@ def partial_correlation(x: ArrayLike, y: ArrayLike, given: ArrayLike, *, level: 
     Parameters
     ----------
     x, y : array_like of shape (n_models,)
-        One value a model each.
+        One value per model each.
     given : array_like of shape (n_models,) or (n_models, k)
         What is held fixed, for example the logarithm of the number of heads.
     level : float

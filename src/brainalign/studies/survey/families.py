@@ -119,7 +119,7 @@ def compare_groups(
 
     Returns
     -------
-    DataFrame with one row a contrast
+    DataFrame with one row per contrast
         ``first``, ``second``, ``n_first`` and ``n_second`` (families), ``difference`` between the means over families
         of the means over models, ``low`` and ``high`` (not a number when a group has a single family), ``effect`` (the
         difference in standard deviations between families of a group), ``p``, ``least_p`` (the smallest that so few
@@ -192,7 +192,7 @@ def _check(values: pd.Series, models: pd.DataFrame) -> None:
     unknown = [str(name) for name in values.index if name not in models.index]
     if unknown or not np.isfinite(values.to_numpy(dtype=np.float64)).all():
         named = f"no group is known of {', '.join(unknown)}" if unknown else "some values are missing or not finite"
-        msg = f"{named}; give one finite value and one group a model."
+        msg = f"{named}; give one finite value and one group per model."
         raise ValueError(msg)
 
 

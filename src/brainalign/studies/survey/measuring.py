@@ -63,7 +63,7 @@ def measure_twins(
 
     Returns
     -------
-    DataFrame with one row a head of a twin
+    DataFrame with one row per head of a twin
         As the heads of `measure_models`, with the number of the twin in front of the metrics, as ``twin``.
 
     Raises

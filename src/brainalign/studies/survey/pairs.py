@@ -40,7 +40,7 @@ def find_pairs(references: Sequence[str]) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with one row a pair
+    DataFrame with one row per pair
         ``kind``: what the second has and the first has not; ``first``, ``second``; ``block``: pairs of one block have a
         model or a family in common, and are not independent. In the registry: ``fine-tuned`` (the name of the second
         continues that of the first), ``instruction-tuned``, ``distilled`` and ``DINOv2 instead of DINO`` (of one size).
@@ -74,7 +74,7 @@ def pair_differences(table: pd.DataFrame, scores: pd.Series, pairs: pd.DataFrame
 
     Returns
     -------
-    DataFrame with one row a pair
+    DataFrame with one row per pair
         The columns of `pairs`, and ``difference``, the score of the second minus that of the first; ``by_place``, the
         root mean square difference of the similarities of heads in the same place; ``matched``, the same when heads of
         a layer may change places so that they fit best. Not a number where the two have other layers or heads.

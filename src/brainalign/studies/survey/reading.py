@@ -45,7 +45,7 @@ class SurveyRecipe:
     starts : int
         Starts of the search for communities, see `brainalign.topology.graph_metrics`.
     max_heads : int, optional
-        Measure at most so many heads a model, chosen evenly over its layers and within each; all by default.
+        Measure at most so many heads per model, chosen evenly over its layers and within each; all by default.
     seed : int
         Of everything that is drawn. What is drawn for a model depends on its name and the seed alone, not on the
         other models.

@@ -64,7 +64,7 @@ def bootstrap_correlation(
     Parameters
     ----------
     x, y : array_like of shape (n_models,)
-        One value a model each.
+        One value per model each.
     generator : numpy.random.Generator
         Source of randomness.
     method : {"spearman", "pearson"}
@@ -114,7 +114,7 @@ def between_families(
     Parameters
     ----------
     x, y : array_like of shape (n_models,)
-        One value a model each.
+        One value per model each.
     families : array_like of shape (n_models,)
         Family of every model.
     generator : numpy.random.Generator
@@ -151,7 +151,7 @@ def within_families(
     Parameters
     ----------
     x, y : array_like of shape (n_models,)
-        One value a model each.
+        One value per model each.
     families : array_like of shape (n_models,)
         Family of every model, or whatever else is to be held fixed: objective, block, size.
     generator : numpy.random.Generator
@@ -197,7 +197,7 @@ def correlate_scores(
     Parameters
     ----------
     scores : DataFrame of shape (n_models, n_scores)
-        Indexed by model, one kind of score a column.
+        Indexed by model, one kind of score per column.
     accuracy : Series
         Accuracy by model.
     families : mapping of str to str
@@ -211,7 +211,7 @@ def correlate_scores(
 
     Returns
     -------
-    DataFrame with one row a kind of score
+    DataFrame with one row per kind of score
         ``r``, ``low``, ``high``, ``p`` (Pearson, as if models were independent); ``rho``, ``rho_low``, ``rho_high``
         (Spearman, families resampled); ``partial`` (Pearson given the logarithm of the number of heads); ``between``,
         ``p_between`` and ``within``, ``p_within`` (see `between_families` and `within_families`).

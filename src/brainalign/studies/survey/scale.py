@@ -63,7 +63,7 @@ def measure_drawn(
 
     Returns
     -------
-    DataFrame with one row a head
+    DataFrame with one row per head
         ``draw``, then the columns of `brainalign.topology.MeasuredHeads.heads`.
 
     Raises
@@ -101,7 +101,7 @@ def place_heads(
     Parameters
     ----------
     heads : DataFrame
-        One row a head, with its similarity to the networks; ``model`` is the name of a shape.
+        One row per head, with its similarity to the networks; ``model`` is the name of a shape.
     shapes : mapping of str to str
         Shape of every model that spans the space, as `shape_names` gives it.
     n_heads : mapping of str to int
@@ -144,7 +144,7 @@ def draw_scores(
     Parameters
     ----------
     heads : DataFrame
-        One row a head: ``draw``, ``model`` (the name of a shape) and ``place``, where the head lies on the first axis.
+        One row per head: ``draw``, ``model`` (the name of a shape) and ``place``, where it lies on the first axis.
     shapes : mapping of str to str
         Shape of every model, as `shape_names` gives it.
     n_heads : mapping of str to int

@@ -77,7 +77,7 @@ def compare_within_nodes(
 
     Returns
     -------
-    DataFrame with one row a contrast and number of nodes
+    DataFrame with one row per contrast and number of nodes
         As `compare_groups` returns it for the mean of the heads along the first axis, with ``n_nodes`` in front.
         p-values are corrected within each number of nodes. Numbers with fewer than three models, or without two groups
         that are to be compared, are missing; the table may be empty.
@@ -177,7 +177,7 @@ def layer_trend(table: pd.DataFrame, n_layers: pd.Series, groups: pd.Series) -> 
 
     Returns
     -------
-    DataFrame with one row a group and third
+    DataFrame with one row per group and third
         ``group``, ``third`` (of `THIRDS`), ``similarity`` (mean over networks), ``higher_order_lead`` and ``nearest``,
         the network that most heads are nearest to. Every model counts the same, whatever its number of heads; thirds
         without a layer are missing.

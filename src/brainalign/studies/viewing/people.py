@@ -118,7 +118,7 @@ def watch_with_person(
     kind : {"context", "query_key", "neurons"}
         What a neuron is.
     pool : {"mean", "summary"}
-        How patches and words become one number a volume.
+        How patches and words become one number per volume.
     frame_rate : float
         Frames a second in the folders of frames.
 

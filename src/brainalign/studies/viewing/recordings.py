@@ -28,7 +28,7 @@ class FrameFiles(Sequence[Image.Image]):
     Attributes
     ----------
     paths : sequence of Path
-        One file a volume; a file may come several times.
+        One file per volume; a file may come several times.
     """
 
     paths: Sequence[Path]

@@ -82,7 +82,7 @@ def show_stimuli(
     kind : {"context", "query_key", "neurons"}
         What a neuron is, see `brainalign.encoding.DEFINITIONS`.
     pool : {"mean", "summary"}
-        How patches and words become one number a volume.
+        How patches and words become one number per volume.
     batch : int
         Volumes at a time.
 
