@@ -59,6 +59,16 @@ FAULTS = {
         *more("    - {use: tiny-table, when: {kin: sum}}", after=DATA), "kin: sum", ["unknown parameter", "'kind'"],
     ),
     "a rule on nothing": (*more("  rules: [{disjoint: [sizes, size]}]"), "disjoint", ["unknown parameter", "'sizes'"]),
+    "a condition that never holds": (
+        *more("    - {use: tiny-table, when: {kind: summ}}", after=DATA), "kind: summ", ["is never", "mean | sum"],
+    ),
+    "choices of another type": ("choices: [mean, sum]", "choices: [1, 2]", "kind:", ["choices", "of the type str"]),
+    "a name that has a meaning": ("    loud: {", "    data: {", "data: {", ["'data' cannot be", "Take another"]),
+    "a name that Python has": ("    loud: {", "    lambda: {", "lambda: {", ["'lambda' cannot be the name"]),
+    "the name of every chapter": ("    loud: {", "    device: {", "device: {", ["'device' cannot be the name"]),
+    "data of a function that is not there": (
+        *more("    - {call: brainalign.catalogue.model_sets:none}", after=DATA), "data:", ["cannot be told", "'none'"],
+    ),
     "an unknown part": ("part: I. Tiny", "part: II. Tiny", "II. Tiny", ["unknown part", "Did you mean 'I. Tiny'"]),
     "an unknown chapter before": (*more("  before: [tinny]"), "tinny", ["unknown chapter: 'tinny'"]),
     "an unknown claim": ("[a-claim]", "[b-claim]", "b-claim", ["no claim 'b-claim'", "mean a-claim", "Mend"]),
@@ -91,6 +101,13 @@ def test_a_fault_in_a_front_matter_is_named_with_file_and_line(brainalign, claim
     assert where in lines[number - 1]
     for word in words:
         assert word in " ".join(answer.err.split())
+
+
+def test_a_file_that_is_no_utf_8_is_refused(brainalign, tiny):
+    tiny.source.write_bytes(tiny.source.read_bytes().replace(b"how many rows", b"how m\xe4ny rows", 1))
+    answer = brainalign("list")
+    assert answer.code == 2
+    assert re.match(rf"brainalign: {SOURCE}, line 15: byte \d+ is no UTF-8", answer.err)
 
 
 def test_two_chapters_of_one_name_are_refused(brainalign, tiny):

@@ -192,9 +192,11 @@ def check_claims() -> None:
 def _read(path: Path, _content: bytes, chapters: tuple[Chapter, ...]) -> Ledger:
     found = read_lines(path)
     claims = found.values.get("claims", []) if isinstance(found.values, dict) else []
-    owners = _owners(chapters, [claim.get("id") for claim in claims])
+    owners = _owners(chapters, [claim.get("id") for claim in claims if isinstance(claim, dict)])
     _check_studies(chapters, found.values)
     for number, claim in enumerate(claims):
+        if not isinstance(claim, dict):
+            continue  # is refused below
         if "chapter" in claim:
             text = "a chapter lists its claims in its front matter; leave 'chapter' out of the ledger."
             raise found.error(("claims", number, "chapter"), text)

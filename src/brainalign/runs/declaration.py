@@ -55,6 +55,9 @@ class ParameterDeclaration(BaseModel):
         if wrong:
             msg = f"a parameter of the type {self.type} takes no {', '.join(wrong)}; leave it out."
             raise ValueError(msg)
+        if self.choices and {type(choice).__name__ for choice in self.choices} != {self.kind}:
+            msg = f"choices of a parameter of the type {self.type} are of the type {self.kind}: got {self.choices}."
+            raise ValueError(msg)
         return self
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainalign.catalogue.locations import project_root
-from brainalign.runs.lined_yaml import LinedYaml, at_line, parse_lines
+from brainalign.runs.lined_yaml import LinedYaml, at_line, parse_lines, read_text
 
 KEY = "chapter"
 """Key of the front matter below which a chapter declares itself, beside those of the notebook format."""
@@ -44,7 +44,7 @@ def read_front_matter(path: Path) -> FrontMatter:
     UsageError
         There is no front matter, no heading, or the YAML cannot be read; the text names file and line.
     """
-    return parse_front_matter(path.read_text(encoding="utf-8"), path)
+    return parse_front_matter(read_text(path), path)
 
 
 def parse_front_matter(source: str, path: Path) -> FrontMatter:

@@ -45,7 +45,23 @@ class LinedYaml:
 
 def read_lines(path: Path) -> LinedYaml:
     """Read a file of YAML; see `parse_lines`."""
-    return parse_lines(path.read_text(encoding="utf-8"), path)
+    return parse_lines(read_text(path), path)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that somebody wrote.
+
+    Raises
+    ------
+    UsageError
+        It is not UTF-8.
+    """
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise at_line(path, line, f"byte {error.start} is no UTF-8. Save the file as UTF-8.") from None
 
 
 def parse_lines(text: str, path: Path) -> LinedYaml:
@@ -71,9 +87,10 @@ def parse_lines(text: str, path: Path) -> LinedYaml:
     try:
         node = loader.get_single_node()
         values = loader.construct_document(node) if node else None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise at_line(path, line, f"this is no YAML that can be read: {error.problem}.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        reason = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise at_line(path, mark.line + 1 if mark else 1, f"this is no YAML that can be read: {reason}.") from None
     finally:
         loader.dispose()
     return LinedYaml(path, values, dict(_lines(path, node, ())) if node else {})
