@@ -1,5 +1,10 @@
-import pytest
+from pathlib import Path
 
+import pytest
+import torch
+
+from brainalign.models import spatial_attention
+from tests.models.awkward import ASK, MODELS, TOWER
 from tests.models.families import FAMILIES, build, save
 from tests.threads import one_thread
 
@@ -18,6 +23,26 @@ def saved(tmp_path_factory):
             known[family.make] = module, f"file:{folder}"
         module, reference = known[family.make]
         return module, f"{reference}#{family.tower}" if family.tower else reference
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory):
+    """Folder of a sound model with weights that differ clearly, read once to see that it is sound."""
+    known: dict[str, Path] = {}
+
+    def make(base: str) -> Path:
+        if base not in known:
+            module, config = MODELS[base]()
+            generator = torch.Generator().manual_seed(1)
+            with torch.no_grad():
+                for parameter in module.parameters():
+                    parameter.normal_(0, 0.5, generator=generator)
+            known[base] = tmp_path_factory.mktemp(base)
+            save(module, config, known[base])
+            spatial_attention(f"file:{known[base]}{TOWER.get(base, '')}", **ASK.get(base, {}))
+        return known[base]
 
     return make
 
