@@ -56,10 +56,10 @@ verify-pairs: $(INSTALLED)
 	$(BIN)/python -m pytest -m pairs tests/chapters/test_reproduction.py
 
 book: $(INSTALLED)
-	$(BIN)/brainalign book --profile $(PROFILE)
+	$(BIN)/brainalign book --fetch --profile $(PROFILE)
 
 pairs: $(INSTALLED)
-	$(BIN)/brainalign book --save-pairs
+	$(BIN)/brainalign book --fetch --save-pairs
 
 benchmarks: $(INSTALLED)
 	$(BIN)/python -m pytest benchmarks --benchmark-only -s

@@ -108,6 +108,12 @@ def fetch(
     return [locate(name, file.path) for file in record.files]
 
 
+def first_url(name: str) -> str:
+    """Where the first file of an entry that can be fetched is asked for: at its source, or at the mirror."""
+    record = entry(name)
+    return _url_of(record.url, record.files[0].path)
+
+
 def bytes_of(name: str) -> int:
     """Number of bytes of an entry: as catalogued, or of its files on this machine (0 where neither is known)."""
     record = entry(name)

@@ -73,6 +73,23 @@ def first_request(url: str, headers: dict[str, str]) -> httpx2.Response:
     return response
 
 
+def is_answering(url: str, within: float = 4.0) -> bool:
+    """Whether the server of a file answers at all, be it with a refusal.
+
+    Parameters
+    ----------
+    url : str
+        Address of the file.
+    within : float
+        Seconds after which it does not, whatever is waited for: a name, a connection or an answer.
+    """
+    try:
+        _within(within, lambda: client().head(url, timeout=within))
+    except (httpx2.TransportError, TimeoutError):
+        return False
+    return True
+
+
 def get_small(url: str, token: str | None = None) -> bytes:
     """Content of a small file; errors as in `first_request`."""
     response = first_request(url, authorization(token))

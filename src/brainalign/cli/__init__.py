@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -148,6 +147,9 @@ def book(
         int | None, typer.Option(min=1, metavar="N", help="Chapters at a time; by default as many as cores.")
     ] = None,
     threads: Threads = 1,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="First fetch the small public files that chapters want and are not here.")
+    ] = False,
     output: Annotated[Path | None, typer.Option(help="Folder for the pages; by default _build/html.")] = None,
     save_pairs: Annotated[
         bool, typer.Option("--save-pairs", help="Also write the executed notebooks into notebooks/, to be committed.")
@@ -157,6 +159,8 @@ def book(
     ] = False,
 ) -> None:
     """Run every chapter, or reuse its run, build the book's pages, and check them."""
+    from dask.system import CPU_COUNT  # those that this process may use
+
     from brainalign.book.building import build_book, committed_outcomes, save_executed_pairs
 
     if save_pairs and (committed or profile != DEFAULT_PROFILE):
@@ -164,10 +168,10 @@ def book(
         raise UsageError(msg)
     check_claims()
     console = open_console()
+    if fetch and not committed:
+        _fetch_wanted(console, profile)
     outcomes = (
-        committed_outcomes(all_chapters())
-        if committed
-        else _run_all(console, profile, jobs or len(os.sched_getaffinity(0)), threads)
+        committed_outcomes(all_chapters()) if committed else _run_all(console, profile, jobs or CPU_COUNT, threads)
     )
     if save_pairs:
         save_executed_pairs(outcomes)
@@ -181,6 +185,12 @@ app.command("claims")(judge_claims)
 app.command("deposit")(deposit)
 app.command("deposits")(list_all)
 register_sweeps(app)
+
+
+def _fetch_wanted(console: Console, profile: str) -> None:
+    from brainalign.book.wanted_data import fetch_small, wanted_data
+
+    fetch_small(wanted_data(all_chapters(), profile), lambda line: console.print(Text(line)))
 
 
 def _run_all(console: Console, profile: str, jobs: int, threads: int) -> list[ChapterOutcome]:
