@@ -180,6 +180,7 @@ def scratch(tiny):
     return tiny
 
 
+@pytest.mark.processes
 def test_a_new_chapter_is_one_file_that_runs_and_is_in_the_book(brainalign, scratch):
     before = {path for path in scratch.root.rglob("*") if path.is_file()}
     assert brainalign("new", "chapter", "two_views").code == 0
