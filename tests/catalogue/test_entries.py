@@ -314,13 +314,31 @@ def test_own_folders_absolute_at_home_and_below_the_project(own_folder, monkeypa
         assert found.samefile(expected)
 
 
-def test_files_of_an_own_folder_are_its_config_and_tensors(own_folder):
+def test_files_of_an_own_folder_are_all_that_it_holds(own_folder):
     reference = f"file:{own_folder}"
-    found = files_of(reference)
-    expected = [f"{reference}/config.json", f"{reference}/model.safetensors"]
-    assert_array_equal([file.label for file in found], expected)
-    assert_equal(found[1].sha256, SHA_OF_WEIGHTS)
-    assert_equal(found[0].licence, "the user's own")
+    for name in ("vocab.txt", "model.pth", "1_Pooling/config.json", "shards/a.bin", ".git/HEAD", ".hidden"):
+        (own_folder / name).parent.mkdir(exist_ok=True)
+        (own_folder / name).write_text("something")
+    (own_folder / "model.bin.index.json").write_text('{"weight_map": {"a": "shards/a.bin", "b": "../b.bin"}}')
+    names = ["1_Pooling/config.json", "config.json", "model.bin.index.json", "model.pth", "model.safetensors",
+             "notes.txt", "shards/a.bin", "vocab.txt"]  # fmt: skip
+    assert_array_equal([file.label for file in files_of(reference)], [f"{reference}/{name}" for name in names])
+
+
+@pytest.mark.parametrize("name", ["vocab.txt", "model.pth", "1_Pooling/config.json"])
+def test_whatever_file_of_an_own_folder_changes_is_seen(own_folder, name):
+    (own_folder / name).parent.mkdir(exist_ok=True)
+    (own_folder / name).write_text("one")
+    before = {file.label: file.sha256 for file in files_of(f"file:{own_folder}")}
+    (own_folder / name).write_text("two")
+    after = {file.label: file.sha256 for file in files_of(f"file:{own_folder}")}
+    assert [label for label in after if after[label] != before[label]] == [f"file:{own_folder}/{name}"]
+
+
+def test_the_weights_of_an_own_folder_have_their_checksum_and_licence(own_folder):
+    found = {file.path.name: file for file in files_of(f"file:{own_folder}")}
+    assert_equal(found["model.safetensors"].sha256, SHA_OF_WEIGHTS)
+    assert_equal(found["config.json"].licence, "the user's own")
 
 
 def test_an_own_folder_that_is_not_there(tmp_path):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import brainalign
 from brainalign.catalogue.locations import project_root
 from brainalign.runs.chapter import code_cells
+from brainalign.runs.fingerprints import fingerprint_function
 from brainalign.runs.registry import all_chapters
 from brainalign.runs.sources import source_behind
 from brainalign.runs.syntax import read_cells, read_module
@@ -169,6 +172,20 @@ def test_a_module_that_comes_later_is_seen(small):
     assert set(with_it) - set(before) == {"brainalign.later"}
     edit(small, "later.py", "return 1", "return 2")
     assert behind(HELPED) != with_it
+
+
+def test_a_function_inside_a_function_of_the_package_counts_with_its_module(small, monkeypatch):
+    text = (
+        "def outer():\n    def inner():\n        return helper()\n    return inner\n\n\ndef helper():\n    return 1\n"
+    )
+    (small / "nested.py").write_text(text, encoding="utf-8")
+    module = ModuleType("brainalign.nested")
+    exec(text, vars(module))
+    monkeypatch.setitem(sys.modules, "brainalign.nested", module)
+    before = fingerprint_function(module.outer(), {}, owner="nested")
+    assert "brainalign.nested" in before["source"]
+    edit(small, "nested.py", "return 1", "return 2")
+    assert fingerprint_function(module.outer(), {}, owner="nested") != before
 
 
 def test_no_code_reads_a_docstring():

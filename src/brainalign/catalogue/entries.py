@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import json
 import os
 import re
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -35,7 +37,7 @@ MIRROR = "BRAINALIGN_MIRROR"
 MIRRORED = "https://raw.githubusercontent.com/"
 """Start of the URLs that a mirror replaces."""
 
-_MODEL_FILES = (".json", ".safetensors", ".bin", ".pt", ".ckpt")
+_LARGEST_BELOW = 64 * 2**20  # bytes; a folder in that of a model holds settings, or training states that nobody reads
 
 State = Literal["package", "project", "mirror", "here", "partly here", "not here", "by hand"]
 """Whether and where the files of an entry are on this machine; see `state_of`."""
@@ -264,7 +266,8 @@ def files_of(reference: str) -> list[DataFile]:
     ----------
     reference : str
         Entry of the catalogue (of data obtained by hand, every file in its folder counts), ``zoo:NAME/SEED``,
-        ``file:FOLDER``: then the folder's JSON files and weights, or a model of a hub, for example ``hf:ORG/NAME``:
+        ``file:FOLDER``: then every file in the folder, whatever its ending, and small ones in folders in it, since
+        any of them may be a vocabulary or weights; or a model of a hub, for example ``hf:ORG/NAME``:
         then what was fetched of it, see `brainalign.catalogue.kept_models.files_of_model`.
 
     Raises
@@ -278,7 +281,7 @@ def files_of(reference: str) -> list[DataFile]:
         names, licence = [zoo_file_name(reference)], "BSD-3-Clause (trained by this project)"
     elif reference.startswith(FILE_REFERENCE):
         folder = _own_folder(reference)
-        names = sorted(p.name for p in folder.iterdir() if p.suffix in _MODEL_FILES)
+        names = _found_in_own(folder)
         licence = "the user's own"
     else:
         record = entry(reference)
@@ -286,6 +289,17 @@ def files_of(reference: str) -> list[DataFile]:
         licence = record.licence
     located = [(name, locate(reference, name)) for name in names]
     return [DataFile(f"{reference}/{name}", path, sha256_of(path), licence) for name, path in located]
+
+
+def _found_in_own(folder: Path) -> list[str]:
+    below = [path for path in folder.glob("*/*") if path.is_file() and path.stat().st_size <= _LARGEST_BELOW]
+    found = [path for path in (*folder.iterdir(), *below) if path.is_file()]
+    for index in folder.glob("*.index.json"):
+        with suppress(ValueError, KeyError, TypeError, AttributeError):  # no index: what reads it says so
+            shards = map(PurePosixPath, json.loads(index.read_bytes())["weight_map"].values())
+            found += [folder / name for name in shards if not name.is_absolute() and ".." not in name.parts]
+    names = {path.relative_to(folder) for path in found if path.is_file()}
+    return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))
 
 
 def _found_by_hand(name: str, record: CatalogueEntry) -> list[str]:

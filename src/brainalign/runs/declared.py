@@ -60,6 +60,7 @@ def needed_references(parameters: ChapterParameters) -> list[str]:
     declared = parameters.data()
     values = [v for value in vars(parameters).values() for v in (value if isinstance(value, list) else [value])]
     ids = {re.split("[#@]", value)[0] for value in values if isinstance(value, str)}
+    ids -= catalogue().keys()  # a model that comes in a package needs no list
     is_listed = MODEL_LIST in catalogue() and not ids.isdisjoint(model_rows(is_noted=False))
     lists = [MODEL_LIST] if is_listed else []
     # Of a model of transformers a twin with random weights may be made.

@@ -229,7 +229,7 @@ def refuse_in_runs() -> None:
 
 
 def _registered_size(reference: Reference) -> int | None:
-    return next((int(row["full_bytes"]) for row in rows_of(reference) if row["full_bytes"]), None)
+    return next((int(row["full_bytes"]) for row in rows_of(reference, is_noted=False) if row["full_bytes"]), None)
 
 
 def _legacy(model: str, source: RemoteBytes) -> LegacyPickleError:
