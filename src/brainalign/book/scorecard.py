@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def _row(judgement: Judgement) -> Iterable[str]:
+def _row(judgement: Judgement) -> tuple[str, ...]:
     claim = judgement.claim
     verdict = _lines(f"**{judgement.verdict}**", escape(judgement.note))
     measured = ""
@@ -102,7 +102,7 @@ def _row(judgement: Judgement) -> Iterable[str]:
     return (verdict, escape(claim.statement), _published(claim), found, escape(claim.audit))
 
 
-def _row_untested(judgement: Judgement) -> Iterable[str]:
+def _row_untested(judgement: Judgement) -> tuple[str, ...]:
     return (escape(judgement.claim.statement), _published(judgement.claim), escape(judgement.note))
 
 

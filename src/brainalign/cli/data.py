@@ -51,7 +51,7 @@ def get(
     if everything == bool(names):
         msg = "name the data to get, or give --all, not both. The names are shown by: brainalign data list"
         raise UsageError(msg)
-    chosen = [name for name, record in catalogue().items() if record.url] if everything else _known(names)
+    chosen = [name for name, record in catalogue().items() if record.url] if everything else _known(names or [])
     console = open_console()
     for name in chosen:
         with _bar(console, name, bytes_of(name)) as on_progress, bad_input():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -94,7 +94,7 @@ def removal_test(
         msg = f"n_draws = {n_draws}; 19 or more are needed."
         raise ValueError(msg)
     units, responses = np.asarray(units, dtype=float), np.asarray(responses, dtype=float)
-    options = {
+    options: dict[str, Any] = {
         "groups": np.tile(np.arange(units.shape[1]), len(delays)), "penalty": penalty, "n_orders": n_orders,
         "generator": generator,
     }  # fmt: skip

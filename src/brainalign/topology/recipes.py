@@ -28,10 +28,22 @@ class SpatialWeights(Protocol):
         What the model adds for each pair of positions, after the division by the root of head_dim.
     """
 
-    positions: Array | None
-    query: Array
-    key: Array
-    bias: Array | None
+    # Properties, so that frozen objects have them as well.
+    @property
+    def positions(self) -> Array | None:
+        """See above."""
+
+    @property
+    def query(self) -> Array:
+        """See above."""
+
+    @property
+    def key(self) -> Array:
+        """See above."""
+
+    @property
+    def bias(self) -> Array | None:
+        """See above."""
 
 
 @dataclass(frozen=True)

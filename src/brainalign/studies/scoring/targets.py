@@ -48,7 +48,7 @@ class Target:
             raise ValueError(msg)
 
 
-def object_targets(*, generator: np.random.Generator) -> tuple[Target, Target]:
+def object_targets(*, generator: np.random.Generator) -> tuple[Target, ...]:
     """Human and monkey inferior temporal cortex (IT), 92 pictures of objects.
 
     Parameters
