@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ def drawn_attention(
     max_positions: int = 50,
     grid: int | None = None,
     max_heads: int | None = None,
+    logit_sd: float | None = None,
 ) -> SpatialAttention:
     """Positions, W_Q and W_K of a model of the registry, drawn at random in their true shapes.
 
@@ -40,6 +43,9 @@ def drawn_attention(
     max_heads : int, optional
         Draw at most so many heads, evenly chosen over the layers and within each; all without it. Heads are
         exchangeable before training, so these stand for the others, and a model of 5120 heads does not need 43 GB.
+    logit_sd : float, optional
+        Standard deviation of every head's logits, to which W_Q is scaled; above 0. Without it they are as before
+        training.
 
     Returns
     -------
@@ -65,7 +71,36 @@ def drawn_attention(
     depend on the spreads.
     """
     shape = attention_shape(model_id, max_positions=max_positions)
-    return draw_weights(shape, generator=generator, grid=grid, max_heads=max_heads)
+    drawn = draw_weights(shape, generator=generator, grid=grid, max_heads=max_heads)
+    return drawn if logit_sd is None else with_logit_spread(drawn, logit_sd)
+
+
+def with_logit_spread(model: SpatialAttention, logit_sd: float) -> SpatialAttention:
+    """The model with W_Q of every head scaled so that its logits have a given standard deviation.
+
+    Parameters
+    ----------
+    model : SpatialAttention
+        With positions and without a bias of its own, whose part in the logits W_Q cannot scale.
+    logit_sd : float
+        Above 0. Far below 1 the softmax is linear, and the stretching removes the scale; above 1 attention is peaked.
+
+    Returns
+    -------
+    SpatialAttention
+
+    Raises
+    ------
+    ValueError
+        For a spread of 0 or less, or a model without positions or with a bias.
+    """
+    if not logit_sd > 0 or model.positions is None or model.bias is not None:
+        msg = (
+            f"logit_sd = {logit_sd:g} of {model.model}: give a spread above 0, and a model with positions and no bias."
+        )
+        raise ValueError(msg)
+    spread = np.stack([model.logits(layer).std(axis=(-2, -1)) for layer in range(len(model.query))])
+    return replace(model, query=(model.query * (logit_sd / spread)[..., None, None]).astype(np.float32))
 
 
 def draw_weights(

@@ -9,7 +9,7 @@ from brainalign.topology.alignment import (
     with_similarity,
 )
 from brainalign.topology.axes import Space, alignment_scores, fit_space
-from brainalign.topology.geometry import grid_graph, profile_energy, random_profiles, scores_by_head_count
+from brainalign.topology.geometry import arc_share, grid_graph, profile_energy, random_profiles, scores_by_head_count
 from brainalign.topology.graphs import (
     attention_graph,
     attention_logits,
@@ -30,6 +30,7 @@ from brainalign.topology.icns import icn_graph, icn_profiles, network_profiles, 
 from brainalign.topology.inference import (
     TreatmentEffect,
     block_design,
+    effect_difference,
     holm,
     paired_contrasts,
     sign_flip_p,
@@ -74,6 +75,7 @@ __all__ = [
     "agreement_by_layer",
     "align",
     "alignment_scores",
+    "arc_share",
     "as_profiles",
     "attention_graph",
     "attention_logits",
@@ -85,6 +87,7 @@ __all__ = [
     "drop_nodes",
     "edge_correlations",
     "edge_share",
+    "effect_difference",
     "fit_space",
     "graph_metrics",
     "grid_graph",

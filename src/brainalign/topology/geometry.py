@@ -99,6 +99,32 @@ def grid_graph(side: int, width: float) -> Array:
     return logits_graph(-squared / (2 * width**2))
 
 
+def arc_share(places: ArrayLike) -> float:
+    """How much of the second axis follows from the first along a parabola: near 1 where heads lie on an arc.
+
+    Parameters
+    ----------
+    places : array_like of shape (n_heads, 2)
+        Places of heads on two axes.
+
+    Returns
+    -------
+    float
+        R2 of a polynomial of degree 2, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        For places of another shape, fewer than four heads, or a second axis on which all are alike.
+    """
+    x, y = np.asarray(places, dtype=np.float64).T if np.ndim(places) == 2 and np.shape(places)[1] == 2 else ((), ())
+    if len(x) < 4 or not np.ptp(y) > 0:
+        msg = f"places have shape {np.shape(places)}; give four or more heads on two axes, not all alike on the second."
+        raise ValueError(msg)
+    residual = y - np.polyval(np.polyfit(x, y, 2), x)
+    return float(1 - residual.var() / y.var())
+
+
 def scores_by_head_count(
     places: Mapping[str, ArrayLike], counts: Sequence[int], *, n_draws: int, generator: np.random.Generator
 ) -> pd.DataFrame:

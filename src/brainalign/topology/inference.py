@@ -68,12 +68,20 @@ class TreatmentEffect:
     p : float
         Share of the permutations within blocks whose F is as large, the observed order included.
     shares : Series
-        Share of the variance of ``blocks``, ``treatments`` and ``residual``; they sum to 1.
+        Share of the variance of ``blocks``, ``treatments`` and ``residual``; they sum to 1. That of treatments is above 0
+        also where they do nothing, by `chance_share` on average.
+    omega_squared : float
+        Share of the variance of the treatments without what chance gives them; 0 on average where they do nothing, and
+        below 0 by chance.
+    chance_share : float
+        Share that treatments without any effect have of what is not due to blocks, on average.
     """
 
     F: float
     p: float
     shares: pd.Series
+    omega_squared: float
+    chance_share: float
 
 
 def treatment_effect(values: pd.DataFrame, *, n_permutations: int, generator: np.random.Generator) -> TreatmentEffect:
@@ -102,7 +110,8 @@ def treatment_effect(values: pd.DataFrame, *, n_permutations: int, generator: np
     -----
     If the treatment did nothing, the values of a block could have come in any order; nothing is assumed about their
     distribution or about differences between blocks (Anderson and ter Braak 2003, Journal of Statistical Computation
-    and Simulation 73).
+    and Simulation 73). omega^2 = (SS_treatments - df_treatments MS_residual) / (SS_total + MS_residual) (Olejnik and Algina
+    2003, Psychological Methods 8).
     """
     table = _complete(values)
     if n_permutations < 1:
@@ -117,9 +126,61 @@ def treatment_effect(values: pd.DataFrame, *, n_permutations: int, generator: np
     null = drawn.mean(axis=1).var(axis=-1)  # grows with F: blocks and the total are the same in every rearrangement
     observed = table.mean(axis=0).var()
     p = (1 + np.count_nonzero(null >= observed * (1 - 1e-12))) / (1 + n_permutations)
-    ratio = treatments / (n_treatments - 1) / (residual / ((n_blocks - 1) * (n_treatments - 1))) if residual else np.inf
+    free, free_residual = n_treatments - 1, (n_blocks - 1) * (n_treatments - 1)
+    error = residual / free_residual
+    ratio = treatments / free / error if residual else np.inf
     sums = pd.Series({"blocks": blocks, "treatments": treatments, "residual": residual})
-    return TreatmentEffect(float(ratio), float(p), sums / sums.sum())
+    by_chance = free / (free + free_residual) * (treatments + residual) / sums.sum()
+    return TreatmentEffect(float(ratio), float(p), sums / sums.sum(), _omega_squared(table), float(by_chance))
+
+
+def effect_difference(
+    first: pd.DataFrame, second: pd.DataFrame, *, n_draws: int, generator: np.random.Generator
+) -> tuple[float, float, float]:
+    """By how much treatments move one outcome more than another, with an interval over blocks.
+
+    Two effects are not compared by their p-values: one may pass a threshold and the other fail it, and they may not
+    differ.
+
+    Parameters
+    ----------
+    first, second : DataFrame of shape (n_blocks, n_treatments)
+        Two outcomes of the same blocks and treatments.
+    n_draws : int
+        Bootstrap draws of blocks, at least 1.
+    generator : numpy.random.Generator
+        Source of the draws.
+
+    Returns
+    -------
+    difference, low, high : float
+        omega squared of the first less that of the second, and the middle 95 % of the draws.
+
+    Raises
+    ------
+    ValueError
+        For outcomes of other shapes, or as in `treatment_effect`.
+    """
+    tables = [_complete(values) for values in (first, second)]
+    if tables[0].shape != tables[1].shape or n_draws < 1:
+        msg = (
+            f"outcomes have shapes {tables[0].shape} and {tables[1].shape}, which must agree; n_draws = {n_draws} >= 1."
+        )
+        raise ValueError(msg)
+    n_blocks = len(tables[0])
+    chosen = [generator.integers(n_blocks, size=n_blocks) for _ in range(n_draws)]
+    chosen = [rows for rows in chosen if len(np.unique(rows)) > 1]
+    drawn = [_omega_squared(tables[0][rows]) - _omega_squared(tables[1][rows]) for rows in chosen]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return _omega_squared(tables[0]) - _omega_squared(tables[1]), float(low), float(high)
+
+
+def _omega_squared(table: NDArray[np.float64]) -> float:
+    blocks, treatments, residual = _sums_of_squares(table)
+    free = table.shape[1] - 1
+    error = residual / ((len(table) - 1) * free)
+    total = blocks + treatments + residual + error
+    return float((treatments - free * error) / total) if total else 0.0
 
 
 def paired_contrasts(values: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, level: float = 0.95) -> pd.DataFrame:

@@ -46,6 +46,9 @@ class SurveyRecipe:
         Starts of the search for communities, see `brainalign.topology.graph_metrics`.
     max_heads : int, optional
         Measure at most so many heads per model, chosen evenly over its layers and within each; all by default.
+    logit_sd : float, optional
+        Standard deviation of the logits of drawn weights, see `brainalign.models.drawn.drawn_attention`; as before
+        training by default.
     seed : int
         Of everything that is drawn. What is drawn for a model depends on its name and the seed alone, not on the
         other models.
@@ -63,6 +66,7 @@ class SurveyRecipe:
     graph: GraphRecipe = STUDY_RECIPE
     starts: int = 8
     max_heads: int | None = None
+    logit_sd: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -73,6 +77,9 @@ class SurveyRecipe:
                 raise ValueError(msg)
         if self.weights == "drawn" and self.positions != "study":
             msg = f"drawn weights come with the study's positions: give positions='study', not '{self.positions}'."
+            raise ValueError(msg)
+        if self.logit_sd is not None and self.weights != "drawn":
+            msg = f"logit_sd = {self.logit_sd:g} is for drawn weights; trained ones have a spread of their own."
             raise ValueError(msg)
         if self.max_heads is not None and self.max_heads < _FEWEST_HEADS:
             msg = f"max_heads = {self.max_heads} leaves no spread over heads; give at least {_FEWEST_HEADS}."
@@ -203,6 +210,7 @@ def _draw(reference: str, recipe: SurveyRecipe) -> tuple[SpatialAttention, tuple
         max_positions=recipe.max_positions,
         grid=recipe.grid,
         max_heads=recipe.max_heads,
+        logit_sd=recipe.logit_sd,
     )
     return drawn, head_counts(reference)
 

@@ -42,7 +42,14 @@ def shape_names(model_ids: Sequence[str]) -> dict[str, str]:
 
 
 def measure_drawn(
-    model_ids: Sequence[str], *, largest_grid: int, max_heads: int, n_draws: int, starts: int = 1, seed: int = 0
+    model_ids: Sequence[str],
+    *,
+    largest_grid: int,
+    max_heads: int,
+    n_draws: int,
+    logit_sd: float | None = None,
+    starts: int = 1,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Graph metrics of heads of random weights, drawn several times in the shape of every model.
 
@@ -56,6 +63,8 @@ def measure_drawn(
         Heads that are drawn of each model, see `brainalign.models.drawn.drawn_attention`.
     n_draws : int
         How often everything is drawn, at least 1.
+    logit_sd : float, optional
+        Standard deviation of every head's logits; as before training by default.
     starts : int
         Starts of the search for communities.
     seed : int
@@ -82,7 +91,8 @@ def measure_drawn(
     tables = []
     for draw in range(n_draws):
         for grid, chosen in groups.items():
-            recipe = SurveyRecipe(weights="drawn", grid=grid, max_heads=max_heads, starts=starts, seed=seed + draw)
+            own = {"grid": grid, "max_heads": max_heads, "starts": starts, "seed": seed + draw}
+            recipe = SurveyRecipe(weights="drawn", logit_sd=logit_sd, **own)
             if chosen:
                 survey = measure_models(chosen, recipe)
                 if len(survey.problems):
