@@ -175,3 +175,14 @@ def test_a_table_that_forms_no_grid(saved):
     odd = type(shape)(**{**vars(shape), "table": (14, shape.width)})
     with pytest.raises(ValueError, match="14 positions, which form no square grid"):
         draw(odd, grid=3)
+
+
+@pytest.mark.parametrize("spread", [0.1, 2.5])
+def test_logits_have_the_spread_that_is_asked_for(spread):
+    drawn = drawn_attention("deit-tiny", generator=np.random.default_rng(0), grid=4, max_heads=4, logit_sd=spread)
+    for layer in range(len(drawn.query)):
+        assert_allclose(drawn.logits(layer).std(axis=(-2, -1)), spread, rtol=1e-4)
+    plain = drawn_attention("deit-tiny", generator=np.random.default_rng(0), grid=4, max_heads=4)
+    assert_array_equal(plain.key, drawn.key)
+    with pytest.raises(ValueError, match="above 0"):
+        drawn_attention("deit-tiny", generator=np.random.default_rng(0), grid=4, max_heads=4, logit_sd=0.0)

@@ -3,6 +3,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_less
 
 from brainalign.topology import (
+    arc_share,
     fit_space,
     graph_metrics,
     grid_graph,
@@ -101,3 +102,13 @@ def test_a_pool_of_one_head_by_hand():
 def test_families_without_heads_are_refused(pools, counts, n_draws, text):
     with pytest.raises(ValueError, match=text):
         scores_by_head_count(pools, counts, n_draws=n_draws, generator=np.random.default_rng(0))
+
+
+def test_an_arc_is_a_parabola_and_a_cloud_is_none():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 1, 300)
+    arc = np.stack([x, -0.5 * x**2 + 0.05 * rng.standard_normal(300)], axis=1)
+    assert arc_share(arc) > 0.98
+    assert arc_share(rng.standard_normal((300, 2))) < 0.05
+    with pytest.raises(ValueError, match="four or more"):
+        arc_share(arc[:3])

@@ -4,7 +4,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_less
 from scipy import stats
 
-from brainalign.topology import block_design, holm, paired_contrasts, sign_flip_p, treatment_effect
+from brainalign.topology import (
+    block_design,
+    effect_difference,
+    holm,
+    paired_contrasts,
+    sign_flip_p,
+    treatment_effect,
+)
 
 
 def design(effect=0.0, *, n_blocks=8, n_treatments=4, seed=0):
@@ -144,3 +151,37 @@ def test_models_without_a_place_or_with_the_same_are_refused():
         block_design(pd.Series([1.0, 2.0], index=["mae 0", "x"]), TREATMENTS | {"x": "mae"}, BLOCKS | {"x": "0"})
     with pytest.raises(ValueError, match="no block has all of mae, clip"):
         block_design(pd.Series([1.0, 2.0], index=["mae 0", "clip 1"]), TREATMENTS, BLOCKS)
+
+
+def test_treatments_without_effect_have_the_share_of_chance_and_no_omega_squared():
+    rng = np.random.default_rng(0)
+    found = [
+        treatment_effect(table_of(rng.standard_normal((8, 5))), n_permutations=1, generator=rng) for _ in range(400)
+    ]
+    shares = np.array([one.shares["treatments"] for one in found])
+    assert_allclose(shares.mean(), np.mean([one.chance_share for one in found]), atol=0.01)
+    assert abs(np.mean([one.omega_squared for one in found])) < 0.01
+
+
+def test_omega_squared_is_the_share_of_the_population():
+    rng = np.random.default_rng(1)
+    effect, drawn = np.array([-1.0, 0.0, 1.0]), []  # variance 2/3 beside noise of 1
+    for _ in range(200):
+        values = effect + rng.standard_normal((20, 3))
+        drawn.append(treatment_effect(table_of(values), n_permutations=1, generator=rng).omega_squared)
+    assert_allclose(np.mean(drawn), (2 / 3) / (2 / 3 + 1), atol=0.02)
+
+
+def test_two_effects_are_compared_by_their_difference():
+    rng = np.random.default_rng(2)
+    strong, weak, none = (table_of(size * np.arange(4.0) + rng.standard_normal((10, 4))) for size in (3.0, 0.3, 0.0))
+    difference, low, high = effect_difference(strong, none, n_draws=300, generator=rng)
+    assert 0 < low < difference < high
+    _, low, high = effect_difference(weak, none, n_draws=300, generator=rng)
+    assert low < 0 < high or high - low > 0.05
+    with pytest.raises(ValueError, match="agree"):
+        effect_difference(strong, none.iloc[:, :2], n_draws=3, generator=rng)
+
+
+def table_of(values):
+    return pd.DataFrame(values, columns=[f"t{i}" for i in range(values.shape[1])])

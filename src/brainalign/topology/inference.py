@@ -68,8 +68,8 @@ class TreatmentEffect:
     p : float
         Share of the permutations within blocks whose F is as large, the observed order included.
     shares : Series
-        Share of the variance of ``blocks``, ``treatments`` and ``residual``; they sum to 1. That of treatments is above 0
-        also where they do nothing, by `chance_share` on average.
+        Share of the variance of ``blocks``, ``treatments`` and ``residual``; they sum to 1. That of treatments is above
+        0 also where they do nothing, by `chance_share` on average.
     omega_squared : float
         Share of the variance of the treatments without what chance gives them; 0 on average where they do nothing, and
         below 0 by chance.
@@ -110,8 +110,8 @@ def treatment_effect(values: pd.DataFrame, *, n_permutations: int, generator: np
     -----
     If the treatment did nothing, the values of a block could have come in any order; nothing is assumed about their
     distribution or about differences between blocks (Anderson and ter Braak 2003, Journal of Statistical Computation
-    and Simulation 73). omega^2 = (SS_treatments - df_treatments MS_residual) / (SS_total + MS_residual) (Olejnik and Algina
-    2003, Psychological Methods 8).
+    and Simulation 73). omega^2 = (SS_treatments - df_treatments MS_residual) / (SS_total + MS_residual) (Olejnik and
+    Algina 2003, Psychological Methods 8).
     """
     table = _complete(values)
     if n_permutations < 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose
+from scipy.stats import ttest_1samp
 
 from brainalign.datasets import NETWORKS
 from brainalign.models.registry import models
@@ -127,10 +128,13 @@ def test_without_seeds_there_is_no_floor_and_with_seeds_alone_no_comparison():
     assert list(alone.columns) == list(floored([0.3], [0.1]).columns)
 
 
-def test_evidence_is_in_standard_deviations_between_models():
+def test_evidence_is_an_upper_limit_in_differences_between_seeds():
     scores = pd.Series({"a": 1.0, "b": 3.0, "c": 2.0, "d": 2.5})
     table = heads_of({name: np.zeros((1, 2, 7)) for name in scores.index})
     pairs = listed(("tuned", "a", "b", "one"), ("tuned", "a", "c", "one"), ("tuned", "c", "d", "two"))
-    found = pair_evidence(pair_differences(table, scores, pairs), scores, {"x": "tuned", "y": "gone"})
+    floors = pd.DataFrame({"floor": [4.0, np.nan]}, index=["tuned", "other"])
+    found = pair_evidence(pair_differences(table, scores, pairs), floors, {"x": "tuned", "y": "gone"})
     assert list(found) == ["x"]
-    assert_allclose(found["x"], ((2.0 + 1.0) / 2 + 0.5) / 2 / scores.std(ddof=1))
+    sizes = np.array([(2.0 + 1.0) / 2, 0.5])  # of two blocks
+    assert_allclose(found["x"], ttest_1samp(sizes, 0).confidence_interval(0.9).high / 4.0)
+    assert pair_evidence(pair_differences(table, scores, pairs.iloc[:2]), floors, {"x": "tuned"}) == {}

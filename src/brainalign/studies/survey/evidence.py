@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
+from scipy.stats import t
 
 from brainalign.studies.survey.families import GROUP_LABELS
 from brainalign.studies.survey.scores import HIGHER_ORDER, LOW_LEVEL, head_depth, nearest_network
@@ -12,6 +14,9 @@ from brainalign.topology import ModelSpace
 
 LANGUAGE = ("language", "language, rotary")
 """Groups of language models that are no part of a multimodal one."""
+
+VISION = ("plain ViT", "global-semantic", "local-reconstructive")
+"""Groups of models of pictures that are no part of a multimodal one."""
 
 _ROTARY = ("language, rotary", "multimodal language, rotary")
 _NEAREST = {
@@ -39,7 +44,8 @@ def group_evidence(fitted: ModelSpace, scores: pd.DataFrame, models: pd.DataFram
     dict of str to dict of str to float
         Quantities by the name of the claim, without its study. A claim is missing when the survey lacks a group or
         family that it speaks of. Where a claim speaks of scores, the quantities are the published score, the sum over
-        heads, and with ``_by_mean`` after their names the mean over heads, which does not grow with their number.
+        heads, and with ``_by_mean`` after their names the mean over heads, which does not grow with their number; of
+        distilled DeiT models it is the mean similarity to higher-order networks.
 
     Notes
     -----
@@ -57,7 +63,7 @@ def group_evidence(fitted: ModelSpace, scores: pd.DataFrame, models: pd.DataFram
         "beit-dino-up": _order(
             scores, models, supervised={"group": "plain ViT"}, beit_and_dino={"family": ("beit", "beitv2", "dino")}
         ),
-        "distilled-deit": _distilled_sizes(scores),
+        "distilled-deit": _distilled_sizes(fitted.table),
     }
     return {name: quantities for name, quantities in found.items() if quantities}
 
@@ -78,46 +84,49 @@ def network_evidence(table: pd.DataFrame, n_layers: pd.Series, models: pd.DataFr
     -------
     dict of str to dict of str to float
         As in `group_evidence`. ``higher-order``: mean similarity of the heads of language models to low-level and to
-        higher-order networks, every model counting once. ``layers``: mean depth, from 0 to 1, of the heads whose
-        nearest network is limbic or visual, one of attention, default mode or frontoparietal; not a number where no
-        head has such a nearest network.
+        higher-order networks, every model counting once. ``low-level``: the same of models of pictures. ``layers``:
+        mean depth, from 0 to 1, of the heads whose nearest network is limbic or visual, one of attention, default mode
+        or frontoparietal; not a number where no head has such a nearest network.
     """
     found = {}
-    language = table[table["model"].map(models["group"]).isin(LANGUAGE)]
-    if len(language):
-        means = language.groupby("model")[[*LOW_LEVEL, *HIGHER_ORDER]].mean().mean()
-        found["higher-order"] = {
-            "low_level": means[list(LOW_LEVEL)].mean(), "higher_order": means[list(HIGHER_ORDER)].mean()
-        }  # fmt: skip
+    groups = table["model"].map(models["group"])
+    for claim, chosen in (("higher-order", groups.isin(LANGUAGE)), ("low-level", groups.isin(VISION))):
+        if chosen.any():
+            means = table[chosen].groupby("model")[[*LOW_LEVEL, *HIGHER_ORDER]].mean().mean()
+            found[claim] = {
+                "low_level": means[list(LOW_LEVEL)].mean(), "higher_order": means[list(HIGHER_ORDER)].mean()
+            }  # fmt: skip
     depth, nearest = head_depth(table, n_layers), nearest_network(table)
     found["layers"] = {name: depth[nearest.isin(networks)].mean() for name, networks in _NEAREST.items()}
     return found
 
 
-def pair_evidence(differences: pd.DataFrame, scores: pd.Series, kinds: Mapping[str, str]) -> dict[str, float]:
-    """Evidence on claims that some treatment changes little.
+def pair_evidence(differences: pd.DataFrame, floors: pd.DataFrame, kinds: Mapping[str, str]) -> dict[str, float]:
+    """Evidence on claims that some treatment changes little: no more than another seed does.
 
     Parameters
     ----------
     differences : DataFrame
         What `pair_differences` returned for these scores.
-    scores : Series indexed by model
-        Score of every model.
+    floors : DataFrame
+        What `compare_with_floor` returned for them: ``floor``, the mean size of a difference between seeds, by kind.
     kinds : mapping of str to str
         Kind of pair by the name of the claim.
 
     Returns
     -------
     dict of str to float
-        Mean difference over blocks of pairs, in standard deviations of the score between models. Claims without a pair
-        are missing.
+        Upper end of the 95 % interval (one-sided, Student's t over blocks of pairs) of the mean size of the difference,
+        in units of the floor: a treatment changes less than another seed does where it is below 1. Claims with fewer
+        than two blocks are missing, where no interval exists.
     """
-    sd = scores.std(ddof=1)
     found = {}
     for claim, kind in kinds.items():
         of_kind = differences[differences["kind"] == kind]
-        if len(of_kind):
-            found[claim] = float(of_kind.groupby("block")["difference"].mean().mean() / sd)
+        sizes = of_kind.assign(size=of_kind["difference"].abs()).groupby("block")["size"].mean()
+        if len(sizes) > 1:
+            limit = sizes.mean() + t.ppf(0.95, len(sizes) - 1) * sizes.std(ddof=1) / np.sqrt(len(sizes))
+            found[claim] = float(limit / floors["floor"].max())
     return found
 
 
@@ -165,9 +174,9 @@ def _select(models: pd.DataFrame, where: Mapping[str, str | tuple[str, ...]]) ->
     return models[column].isin([wanted] if isinstance(wanted, str) else wanted)
 
 
-def _distilled_sizes(scores: pd.DataFrame) -> dict[str, float]:
+def _distilled_sizes(heads: pd.DataFrame) -> dict[str, float]:
     ids = {f"deit_{size}_distilled": f"deit-{size}-distilled" for size in _DISTILLED}
-    if not set(ids.values()) <= set(scores.index):
+    if not set(ids.values()) <= set(heads["model"]):
         return {}
-    of_sum = {name: scores.loc[model, "sum"] for name, model in ids.items()}
-    return of_sum | {f"{name}_by_mean": scores.loc[model, "mean"] for name, model in ids.items()}
+    similarity = heads.groupby("model")[list(HIGHER_ORDER)].mean().mean(axis=1)
+    return {name: similarity[model] for name, model in ids.items()}
