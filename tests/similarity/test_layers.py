@@ -137,6 +137,13 @@ def test_a_layer_that_does_not_vary_has_no_value():
     assert compare_layers(model, model, torch.randn(1, 8, 3)).values.isna().all(axis=None)
 
 
+def test_the_rounding_of_equal_rows_is_no_variation():
+    model = nn.Sequential(nn.Linear(3, 4)).eval()
+    nn.init.zeros_(model[0].weight)
+    nn.init.constant_(model[0].bias, 0.1)
+    assert compare_layers(model, model, torch.randn(1, 7, 3)).values.isna().all(axis=None)
+
+
 def test_half_precision_and_the_way_it_is_called():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 4), nn.Tanh()).eval()

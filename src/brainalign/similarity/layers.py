@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from brainalign.arrays import center_columns, unit_of, widest_range
+from brainalign.arrays import unit_of
 from brainalign.similarity.shuffling import check_generator, draw_order
 
 __all__ = ["LayerComparison", "compare_layers"]
@@ -180,8 +180,9 @@ def _listening(model: nn.Module, layers: Mapping[str, nn.Module]) -> Iterator[di
         calls[name] += 1
         label = name if calls[name] == 1 else f"{name}#{calls[name]}"
         X = _rows(output, name)
-        unit = units.setdefault(label, unit_of(widest_range(X)))
-        grams[label] = _centered_gram(X / unit)
+        gram = _gram(X, name)
+        unit = units.setdefault(label, unit_of(gram.diagonal().max()))
+        grams[label] = _without_rounding(gram / unit, X.dtype)
 
     def begin(*_: Any) -> None:
         grams.clear()
@@ -204,18 +205,29 @@ def _rows(output: Any, name: str) -> Tensor:
         raise ValueError(msg)
     X = output.detach().flatten(1)
     X = X.float() if X.dtype in (torch.float16, torch.bfloat16) else X
-    if not torch.isfinite(X.sum()):
-        msg = f"{_NAME}: layer {name} gives values that are not finite; leave it out, or mend the network."
-        raise ValueError(msg)
     return X
 
 
-def _centered_gram(X: Tensor) -> Tensor:
-    """U-centered Gram matrix, exactly 0 where it is nothing but rounding."""
-    X = center_columns(X)
+def _gram(X: Tensor, name: str) -> Tensor:
+    """Gram matrix of the centered rows, in double precision; only this goes over all numbers of a layer."""
+    rounding = (16 * torch.finfo(X.dtype).eps) ** 2 * float(X[0].double().square().sum())
+    X = X - X.mean(dim=0)
     gram = (X @ X.mT).double()
+    if gram.diagonal().max() <= rounding:  # all rows are equal
+        return torch.zeros_like(gram)
+    if not torch.isfinite(gram).all():
+        msg = (
+            f"{_NAME}: layer {name} gives values that are not finite, or too large to square; leave it out, or mend "
+            "the network."
+        )
+        raise ValueError(msg)
+    return gram
+
+
+def _without_rounding(gram: Tensor, precision: torch.dtype) -> Tensor:
+    """U-centered Gram matrix, exactly 0 where it is nothing but rounding: all samples but one are equal."""
     centered = _u_center(gram)
-    is_rounding = centered.norm() <= 16 * torch.finfo(X.dtype).eps * gram.norm()  # all samples but one are equal
+    is_rounding = centered.norm() <= 16 * torch.finfo(precision).eps * gram.norm()
     return torch.zeros_like(centered) if is_rounding else centered
 
 
