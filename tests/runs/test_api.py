@@ -12,7 +12,7 @@ from typing import ClassVar
 import pytest
 
 import brainalign
-from brainalign.runs import api, execution
+from brainalign.runs import api, execution, progress
 from brainalign.runs.errors import UsageError
 from brainalign.runs.registry import all_chapters
 from brainalign.runs.sources import as_uses, source_behind
@@ -60,7 +60,7 @@ class Bars:
 
 
 def test_in_a_notebook_with_its_event_loop_a_run_is_made_under_a_bar(ran, monkeypatch):
-    monkeypatch.setattr(api, "Progress", Bars)
+    monkeypatch.setattr(progress, "Progress", Bars)
     monkeypatch.setattr(api, "Console", lambda: SimpleNamespace(is_terminal=False, is_jupyter=True))
 
     async def cell():

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import DownloadColumn, TransferSpeedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +17,7 @@ from brainalign.catalogue.home import data_home
 from brainalign.cli.bad_input import bad_input
 from brainalign.cli.console import open_console, readable_bytes
 from brainalign.runs.errors import UsageError
+from brainalign.runs.progress import open_bars
 
 data_app = typer.Typer(help="List, get and verify the data, and say where it lies.", no_args_is_help=True)
 
@@ -100,8 +101,7 @@ def _known(names: list[str]) -> list[str]:
 @contextmanager
 def _bar(console: Console, name: str, n_bytes: int) -> Iterator:
     """Draws how many bytes of all files have arrived, in a terminal; yields the function that is told of them."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with open_bars(console, DownloadColumn(), TransferSpeedColumn()) as bars:
         task = bars.add_task(name, total=n_bytes)
         arrived: dict[str, int] = {}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +18,7 @@ from brainalign.catalogue.kept_models import HUBS, is_fetched
 from brainalign.catalogue.references import Reference, rows_of
 from brainalign.cli.console import open_console, readable_bytes
 from brainalign.runs.errors import UsageError
+from brainalign.runs.progress import open_bars
 
 if TYPE_CHECKING:
     from brainalign.models.fetching import Fetched
@@ -145,9 +146,8 @@ def told(reference: Reference, fetched: Fetched) -> str:
 def _fetch_each(references: Sequence[Reference], console: Console, *, full: bool) -> dict[str, str]:
     from brainalign.models.fetching import fetch  # imports torch
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     failures = {}
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with open_bars(console, MofNCompleteColumn(), TimeRemainingColumn()) as bars:
         task = bars.add_task("", total=len(references))
         for number, reference in enumerate(references, 1):
             bars.update(task, description=str(reference))

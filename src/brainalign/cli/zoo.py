@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from brainalign.cli.bad_input import bad_input
 from brainalign.cli.console import open_console
+from brainalign.runs.progress import open_bars
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -129,8 +130,7 @@ def _number(value: float | None) -> str:
 
 @contextmanager
 def _bar(console: Console, name: str) -> Iterator[Any]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with open_bars(console, MofNCompleteColumn(), TimeRemainingColumn()) as bars:
         task = bars.add_task(name, total=None)
 
         def advance(done: int, total: int, loss: float) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 import pandas as pd
 from IPython.display import display
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import MofNCompleteColumn, TimeElapsedColumn
 
 from brainalign.catalogue.home import use_data_home
 from brainalign.runs.engine import OnCell
 from brainalign.runs.execution import Outcome, run_chapter
 from brainalign.runs.manifest import Manifest
 from brainalign.runs.parameters import DEFAULT_PROFILE
+from brainalign.runs.progress import open_bars
 from brainalign.runs.recording import GLUE_MIME, TABLES
 from brainalign.runs.registry import get_chapter
 from brainalign.runs.store import RunStore
@@ -158,9 +159,7 @@ def run(
 @contextmanager
 def _progress(chapter: str) -> Iterator[OnCell]:
     console = Console()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    is_seen = console.is_terminal or console.is_jupyter
-    with Progress(*columns, console=console, transient=True, disable=not is_seen) as bars:
+    with open_bars(console, MofNCompleteColumn(), TimeElapsedColumn()) as bars:
         task = bars.add_task(chapter, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
 

@@ -7,11 +7,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 if TYPE_CHECKING:
     from brainalign.runs.execution import Outcome
+
+
+def open_bars(console: Console, *columns: ProgressColumn) -> Progress:
+    """Bars with a name, a share and further columns; drawn only where someone sees them move, and gone afterwards."""
+    is_seen = console.is_terminal or console.is_jupyter
+    columns = (TextColumn("{task.description}"), BarColumn(), *columns)
+    return Progress(*columns, console=console, transient=True, disable=not is_seen)
 
 
 class ChapterProgress:
@@ -76,6 +83,5 @@ def chapter_progress(console: Console, n_chapters: int) -> Iterator[ChapterProgr
     n_chapters : int
         Number of chapters that will be run.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with open_bars(console, MofNCompleteColumn(), TimeElapsedColumn()) as bars:
         yield ChapterProgress(console, bars, n_chapters)

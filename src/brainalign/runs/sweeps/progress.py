@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from brainalign.runs.progress import open_bars
 from brainalign.runs.sweeps.record import SweepRecord, SweepRun
 
 
@@ -81,8 +82,7 @@ def sweep_progress(console: Console, record: SweepRecord) -> Iterator[SweepProgr
     """
     n_left = record.count("pending")
     n_ended, pace = len(record.runs) - n_left, Pace(n_left)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pace]}"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with open_bars(console, MofNCompleteColumn(), TextColumn("{task.fields[pace]}")) as bars:
         bar = bars.add_task(f"{record.chapter} {record.id}", total=len(record.runs), completed=n_ended, pace=str(pace))
         yield SweepProgress(console, record, bars, bar, pace, n_ended)
 
