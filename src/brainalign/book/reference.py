@@ -135,7 +135,9 @@ def _note_equations(app: Sphinx, page: str, _template: str, context: dict[str, A
 
 
 def _link_page(app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:
-    if page not in reference_pages() and "brainalign" in context.get("body", ""):
+    # A book of a few chapters may come without the reference; then there is nothing to link to.
+    is_there = app.env.found_docs.issuperset(reference_pages())
+    if is_there and page not in reference_pages() and "brainalign" in context.get("body", ""):
         folder = app.builder.get_relative_uri(page, f"{_FOLDER}/index").removesuffix("index.html")
         context["body"] = link_code(context["body"], folder)
 

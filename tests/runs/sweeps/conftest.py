@@ -32,7 +32,7 @@ def executed(monkeypatch):
     """What was executed, without a kernel; a run in `executed.broken` raises."""
     seen = Executed()
 
-    def execute(notebook, changed, target, _watch):
+    def execute(notebook, changed, target, _watch, _order):
         n = changed.get("n", 3)
         seen.append(n)
         time.sleep(seen.seconds)

@@ -109,7 +109,7 @@ def test_a_notebook_that_never_ends_is_stopped(tiny, client, monkeypatch):
 
 def test_limits_of_time_reach_the_run(tiny, client, monkeypatch):
     seen = []
-    monkeypatch.setattr(execution, "execute_notebook", lambda *given: seen.append(given[-1].seconds_left(None)))
+    monkeypatch.setattr(execution, "execute_notebook", lambda *given: seen.append(given[3].seconds_left(None)))
     for limit in ("cell_timeout", "run_timeout"):
         run_sweep(
             prepare(tiny_chapter(), make_grid({"values": {"note": limit}, "product": {"n": [1]}})),
