@@ -110,7 +110,7 @@ def test_status_says_where_it_cannot_tell_whether_a_chapter_is_up_to_date(html):
 
 def test_earlier_addresses_lead_to_the_chapters(html):
     earlier = {stem: chapter.stem for chapter in all_chapters() for stem in chapter.declaration.formerly}
-    assert earlier["02_topology"] == "03_topology"
+    assert len(earlier) >= 23
     for old, now in earlier.items():
         page = BeautifulSoup((html / "notebooks" / f"{old}.html").read_text(encoding="utf-8"), "html.parser")
         assert page.find("link", rel="canonical")["href"] == f"{now}.html"
