@@ -64,6 +64,11 @@ def test_claims_are_listed_by_study_with_verdict_and_run(brainalign, project):
     ]
 
 
+def test_claims_for_programs_tell_verdict_and_statement(brainalign, project):
+    claims = json.loads(brainalign("claims", "--json").out)
+    assert {"id", "statement", "verdict", "measured", "chapter"} <= claims[0].keys()
+
+
 def test_one_study_can_be_asked_for(brainalign, project):
     put_run(project, {})
     assert [line for line in brainalign("claims", "--study", "two").lines if line.startswith("one")] == []

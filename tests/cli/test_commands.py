@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+from importlib.metadata import version
 
 import pytest
 
@@ -28,8 +30,8 @@ def real(tmp_path, monkeypatch):
 
 
 COMMANDS = [
-    "list", "chapters", "params", "run", "show", "book", "claims", "deposit", "deposits", "plan", "sweep", "collect",
-    "compare", "stages", "data", "models", "zoo", "new",
+    "list", "chapters", "doctor", "params", "run", "show", "book", "claims", "deposit", "deposits", "plan", "sweep",
+    "collect", "compare", "stages", "data", "models", "zoo", "new", "runs",
 ]  # fmt: skip
 
 
@@ -83,8 +85,11 @@ def test_what_is_no_command_is_refused(brainalign, words):
 def test_list_names_every_chapter(brainalign):
     answer = brainalign("list")
     assert answer.code == 0
-    assert answer.lines[0] == "chapter part asks latest run"
-    assert answer.lines[1:] == [f"{c.name} {c.part} {c.title} none yet" for c in all_chapters()]
+    assert answer.lines[0] == "chapter part asks latest run data to download"
+    begins = [f"{c.name} {c.part} {c.title} none yet" for c in all_chapters()]
+    assert [line[: len(begin)] for line, begin in zip(answer.lines[1:], begins, strict=True)] == begins
+    (story,) = (line for line in answer.lines if line.startswith("encoding "))
+    assert story.removesuffix(" (here)").endswith("none yet alice-story")
 
 
 def test_list_names_the_latest_run(brainalign, ran):
@@ -159,7 +164,6 @@ def test_a_wrong_parameter_is_refused_before_anything_starts(brainalign, real, w
         ["-p", "n", "4", "-p", "note", "a=b c"],
         ["-p", "n=4", "-p", "note=a=b c"],
         ["--parameter", "n", "4", "--parameter=note=a=b c"],
-        ["-p", "n", "9", "-p", "note", "a=b c", "-p", "n", "4"],
     ],
 )
 def test_every_form_of_a_parameter_is_understood(brainalign, tiny, monkeypatch, words):
@@ -321,3 +325,77 @@ def test_a_book_that_is_not_sound_is_told_why(brainalign, ran, monkeypatch):
     assert answer.code == 1
     assert "- book/intro: the page is missing" in answer.err
     assert not (ran.root / "_build" / "html").exists()
+
+
+# For programs and for shells
+
+
+@pytest.mark.parametrize("words", [("list",), ("params", "tiny"), ("plan", "tiny"), ("show", "tiny"), ("runs", "list")])
+def test_answers_for_programs_are_json_and_nothing_else(ran, brainalign, words):
+    answer = brainalign(*words, "--json")
+    assert (answer.code, answer.err) == (0, "")
+    assert json.loads(answer.out)
+
+
+@pytest.mark.parametrize("words", [("-h",), ("run", "-h")])
+def test_short_help(brainalign, words):
+    answer = brainalign(*words)
+    assert answer.code == 0
+    assert "Usage: brainalign" in answer.out
+
+
+def test_the_version(brainalign):
+    assert brainalign("--version").out.split() == ["brainalign", version("brainalign")]
+
+
+def test_a_parameter_that_is_set_twice_is_refused(ran, brainalign):
+    answer = brainalign("run", "tiny", "-p", "n", "3", "-p", "n", "4")
+    assert answer.code == 2
+    assert "twice" in answer.err
+
+
+@pytest.mark.parametrize(
+    "words", [("run", "tiny", "--threads", "0"), ("book", "--jobs", "-1"), ("book", "--jobs", "0")]
+)
+def test_no_threads_and_no_jobs_are_refused_in_words(ran, brainalign, words):
+    answer = brainalign(*words)
+    assert answer.code == 2
+    assert f"Invalid value for '{words[-2]}'" in answer.err
+
+
+# Removing runs
+
+
+def test_runs_are_removed_by_chapter_and_what_is_freed_is_said(ran, brainalign):
+    (run,) = ran.store.good_runs("tiny")
+    tried = brainalign("runs", "rm", "--chapter", "tiny", "--dry-run")
+    assert run.folder.is_dir()
+    assert re.search(r"1 run would be removed, [\d.]+ kB would be freed", tried.out)
+    assert brainalign("runs", "rm", run.name).code == 0
+    assert not run.folder.exists()
+
+
+def test_a_young_run_is_not_older_than_a_day(ran, brainalign):
+    assert "0 runs were removed" in brainalign("runs", "rm", "--older-than", "1").out
+    assert len(ran.store.good_runs("tiny")) == 1
+
+
+def test_which_runs_to_remove_must_be_said(ran, brainalign):
+    answer = brainalign("runs", "rm")
+    assert answer.code == 2
+    assert "--older-than" in answer.err
+    assert len(ran.store.good_runs("tiny")) == 1
+
+
+# Doctor
+
+
+def test_the_doctor_tells_of_packages_that_are_not_as_locked(ran, brainalign):
+    assert json.loads(brainalign("doctor", "--json").out)["stale chapters"] == "none"
+    ran.edit("requirements.lock", "numpy==2.0.0", "numpy==0.0.1\nno-such-package==1.0")
+    answer = brainalign("doctor", "--json")
+    assert answer.code == 1
+    told = json.loads(answer.out)
+    assert f"numpy: {version('numpy')} installed, 0.0.1 locked" in told["packages"]
+    assert "no-such-package: nothing installed" in told["packages"]
+    assert told["stale chapters"] == "tiny"  # the lock is part of the key

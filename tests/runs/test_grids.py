@@ -148,3 +148,28 @@ def test_the_grid_of_the_book_is_one(monkeypatch):
     grid = make_grid(yaml.safe_load(page.split("```yaml\n")[1].split("```")[0]))
     assert f"for {grid.n_runs} runs:" in page
     assert len(grid.parameters(get_chapter("topology"))) == grid.n_runs
+
+
+@pytest.mark.parametrize("given", ["{from: 0, to: 1e9}", "{from: 0, to: 1000000000000000000000000000000}"])
+def test_a_range_is_counted_before_it_is_written_out(tmp_path, given):
+    path = tmp_path / "grid.yml"
+    path.write_text(f"product: {{seed: {given}}}", encoding="utf-8")
+    with pytest.raises(UsageError, match="1,000,000 runs"):
+        read_grid(path)
+
+
+def test_a_product_is_refused_by_its_count():
+    with pytest.raises(UsageError, match="100,000,000 runs"):
+        make_grid({"product": {"seed": {"from": 1, "to": 10_000}, "layer": {"from": 1, "to": 10_000}}})
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "grid.yml"
+    path.write_bytes(bytes(range(128, 256)))
+    with pytest.raises(UsageError, match="not YAML"):
+        read_grid(path)
+
+
+def test_a_value_that_stands_twice_is_one_run():
+    grid = make_grid({"product": {"seed": [1, 1, 2, 1], "scale": [1, 1.0, True]}})
+    assert [dict(values) for values in grid] == [{"seed": s, "scale": k} for s in (1, 2) for k in (1, 1.0, True)]

@@ -36,10 +36,10 @@ def tiny_data(tiny, monkeypatch):
     return change
 
 
-def test_without_an_earlier_run_no_time_is_told(tiny):
+def test_without_an_earlier_run_the_time_is_the_declared_one(tiny):
     found = plan_run(tiny_chapter())
     assert (found.n_runs, found.n_existing, found.n_missing) == (1, 0, 1)
-    assert (found.seconds, found.run_bytes, found.store_bytes, found.total_seconds()) == (None, None, 0, None)
+    assert (found.seconds, found.run_bytes, found.store_bytes, found.total_seconds()) == (6.0, None, 0, 6.0)
     assert (found.downloads, found.by_hand) == ({}, [])
     assert not tiny.runs.exists()
 

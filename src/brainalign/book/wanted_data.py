@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from brainalign.catalogue.download import DownloadError, Patience, bytes_of, fetch, first_url
-from brainalign.catalogue.entries import ChecksumError, catalogue, state_of
+from brainalign.catalogue.entries import ChecksumError, state_of
 from brainalign.catalogue.home import OFFLINE, is_offline
 from brainalign.catalogue.web import is_answering
 from brainalign.runs.chapter import Chapter
-from brainalign.runs.declared import needed_references, optional_references
+from brainalign.runs.declared import fetchable_data
 
 SMALL = 20_000_000
 """Bytes up to which an entry of the catalogue is fetched without having been asked for."""
@@ -27,13 +27,7 @@ def wanted_data(chapters: Iterable[Chapter], profile: str) -> list[str]:
     profile : str
         Named set of parameters, on which it depends what a chapter reads.
     """
-    names: list[str] = []
-    for chapter in chapters:
-        parameters = chapter.parameters.from_values(chapter.name, {}, profile=profile)
-        names += [*needed_references(parameters), *optional_references(parameters)]
-    known = catalogue()
-    wanted = [name for name in dict.fromkeys(names) if name in known and known[name].url is not None]
-    return [name for name in wanted if state_of(name) in ("not here", "partly here")]
+    return [name for name in fetchable_data(chapters, profile) if state_of(name) in ("not here", "partly here")]
 
 
 def fetch_small(names: Sequence[str], say: Callable[[str], None]) -> list[str]:

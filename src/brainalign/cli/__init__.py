@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,12 +21,14 @@ from brainalign.catalogue.entries import ChecksumError
 from brainalign.catalogue.home import use_data_home
 from brainalign.cli.chapters import check_chapters, list_chapters, new_app
 from brainalign.cli.claims import judge_claims
-from brainalign.cli.console import open_console, plain_warnings
+from brainalign.cli.console import open_console, plain_warnings, print_json
 from brainalign.cli.data import data_app
 from brainalign.cli.deposits import deposit, list_all, stages_app
+from brainalign.cli.doctor import doctor
 from brainalign.cli.models import models_app
 from brainalign.cli.own_models import check_own_models
-from brainalign.cli.parameter_values import ParameterValues, join_pairs, split_pairs
+from brainalign.cli.parameter_values import PROFILES_IN_WORDS, ParameterValues, join_pairs, split_pairs
+from brainalign.cli.runs import runs_app
 from brainalign.cli.sweeps import register_sweeps
 from brainalign.cli.zoo import zoo_app
 from brainalign.runs.errors import BookError, StoreError, StoreWarning, UsageError
@@ -41,7 +46,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Rerun the chapters of the book with parameters of your own, and build the book from the runs.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
 )
 
@@ -50,20 +55,41 @@ app.add_typer(data_app, name="data")
 app.add_typer(models_app, name="models")
 app.add_typer(zoo_app, name="zoo")
 app.add_typer(new_app, name="new")
+app.add_typer(runs_app, name="runs")
 
 app.command("list")(list_chapters)
 app.command("chapters")(check_chapters)
+app.command("doctor")(doctor)
 
 ChapterName = Annotated[str, typer.Argument(metavar="CHAPTER", help="Short name of a chapter; see: brainalign list")]
-Profile = Annotated[str, typer.Option(help="Named set of parameters: default, or smoke for a quick trial.")]
+Profile = Annotated[str, typer.Option(help=PROFILES_IN_WORDS)]
+Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the numerical libraries in the run.")]
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        open_console().print(Text(f"brainalign {version('brainalign')}"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Say the version, and end.")
+    ] = False,
+) -> None:
+    """Rerun the chapters of the book with parameters of your own, and build the book from the runs."""
+
+
 @app.command()
-def params(chapter: ChapterName) -> None:
+def params(chapter: ChapterName, json_: Json = False) -> None:
     """Show the parameters of a chapter: name, type, default, bounds, help."""
     parameters = get_chapter(chapter).parameters
+    if json_:
+        print_json({"parameters": [vars(info) for info in parameters.describe()], "profiles": parameters.profiles})
+        return
     table = Table("name", "type", "default", "bounds", "help", box=None, pad_edge=False)
     for info in parameters.describe():
         table.add_row(*(Text(text) for text in (info.name, info.type, info.default, info.bounds, info.help)))
@@ -90,7 +116,7 @@ def run(
     found, values = get_chapter(chapter), split_pairs(parameter)
     check_own_models(found, values, profile)
     console = open_console()
-    with chapter_progress(console, 1) as progress:
+    with _resumable(), chapter_progress(console, 1) as progress:
         outcome = run_chapter(
             found,
             values,
@@ -110,10 +136,15 @@ def run(
 @app.command()
 def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning, or a chapter's name.")],
+    json_: Json = False,
 ) -> None:
     """Show a run: parameters, key, versions, hardware, results."""
     console, found = open_console(), RunStore().open(run)
     manifest = found.manifest
+    if json_:
+        results = found.results() if manifest.status == "ok" else {}
+        print_json({"manifest": manifest.model_dump(mode="json"), "results": results})
+        return
     table = Table(show_header=False, box=None, pad_edge=False)
     rows = {
         "run": f"{found.name} ({manifest.status})",
@@ -187,6 +218,16 @@ app.command("deposits")(list_all)
 register_sweeps(app)
 
 
+@contextmanager
+def _resumable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        text = "stopped. Finished runs and finished stages are kept; the same command goes on from there."
+        open_console(stderr=True).print(Text(f"brainalign: {text}"))
+        raise typer.Exit(130) from None
+
+
 def _fetch_wanted(console: Console, profile: str) -> None:
     from brainalign.book.wanted_data import fetch_small, wanted_data
 
@@ -196,7 +237,7 @@ def _fetch_wanted(console: Console, profile: str) -> None:
 def _run_all(console: Console, profile: str, jobs: int, threads: int) -> list[ChapterOutcome]:
     from brainalign.book.building import run_chapters
 
-    with chapter_progress(console, len(all_chapters())) as progress:
+    with _resumable(), chapter_progress(console, len(all_chapters())) as progress:
         outcomes = run_chapters(all_chapters(), profile=profile, progress=progress, jobs=jobs, n_threads=threads)
     failed = [outcome.failure for outcome in outcomes if outcome.failure]
     for run in failed:

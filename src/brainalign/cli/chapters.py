@@ -9,23 +9,50 @@ from rich.table import Table
 from rich.text import Text
 
 from brainalign.book.claims import check_claims
-from brainalign.cli.console import open_console
+from brainalign.catalogue.entries import state_of
+from brainalign.cli.console import open_console, print_json
+from brainalign.runs.declared import fetchable_data
+from brainalign.runs.parameters import DEFAULT_PROFILE
 from brainalign.runs.registry import all_chapters
 from brainalign.runs.store import RunStore
 
 new_app = typer.Typer(help="Start something new.", no_args_is_help=True)
 
 
-def list_chapters() -> None:
-    """List the chapters and their latest runs."""
+def list_chapters(json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False) -> None:
+    """List the chapters, their latest runs, and what of their data has to be fetched."""
     check_claims()
-    store = RunStore()
-    table = Table("chapter", "part", "asks", "latest run", box=None, pad_edge=False)
+    store, rows = RunStore(), []
     for chapter in all_chapters():
         runs = store.good_runs(chapter.name)
-        latest = f"{runs[0].manifest.run_id}, {runs[0].manifest.started[:10]}" if runs else "none yet"
-        table.add_row(*(Text(text) for text in (chapter.name, chapter.part, chapter.title, latest)))
+        latest = {"run": runs[0].manifest.run_id, "started": runs[0].manifest.started} if runs else None
+        rows.append(
+            {
+                "chapter": chapter.name,
+                "part": chapter.part,
+                "title": chapter.title,
+                "minutes": chapter.declaration.minutes,
+                "profiles": list(chapter.parameters.profiles),
+                "latest_run": latest,
+                "to_fetch": fetchable_data([chapter], DEFAULT_PROFILE),
+            }
+        )
+    if json_:
+        print_json(rows)
+        return
+    table = Table("chapter", "part", "asks", box=None, pad_edge=False)
+    table.add_column("latest run", no_wrap=True)  # an id that is cut off cannot be asked for
+    table.add_column("data to download")
+    for row in rows:
+        latest = row["latest_run"]
+        told = f"{latest['run']}, {latest['started'][:10]}" if latest else "none yet"
+        texts = (row["chapter"], row["part"], row["title"], told, ", ".join(map(_with_state, row["to_fetch"])))
+        table.add_row(*map(Text, texts))
     open_console().print(table)
+
+
+def _with_state(name: str) -> str:
+    return f"{name} (here)" if state_of(name) in ("here", "mirror") else name
 
 
 def check_chapters(

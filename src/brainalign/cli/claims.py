@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from brainalign.book.claims import read_ledger
 from brainalign.book.verdicts import Judgement, Record, counts, judge_all, record_of_page, record_of_run
-from brainalign.cli.console import open_console
+from brainalign.cli.console import open_console, print_json
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.errors import unknown
 from brainalign.runs.registry import all_chapters
@@ -23,13 +23,20 @@ Committed = Annotated[
 ]
 
 
-def judge_claims(study: Study = None, committed: Committed = False) -> None:
+def judge_claims(
+    study: Study = None,
+    committed: Committed = False,
+    json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
     """Hold every published claim against the latest run of its chapter, or its committed notebook if it has no run."""
     ledger = read_ledger()
     if study is not None and study not in ledger.studies:
         raise unknown(kind="study", given=study, known=ledger.studies)
     store = None if committed else RunStore()
     judgements = judge_all(ledger, filter(None, (_record(chapter, store) for chapter in all_chapters())))
+    if json_:
+        print_json([_for_programs(one) for one in judgements if study in (None, one.claim.study)])
+        return
     console = open_console()
     for key, described in ledger.studies.items():
         if study in (None, key):
@@ -37,6 +44,13 @@ def judge_claims(study: Study = None, committed: Committed = False) -> None:
             console.print(Text(f"{key}: {described.title} ({described.citation})", style="bold"))
             _print_table(console, of_study)
             console.print(Text(f"{counts(of_study)}\n"))
+
+
+def _for_programs(judgement: Judgement) -> dict[str, Any]:
+    claim = judgement.claim
+    described = {name: getattr(claim, name) for name in ("id", "study", "statement", "published", "source", "chapter")}
+    found = {name: str(getattr(judgement, name)) for name in ("verdict", "measured", "note", "origin")}
+    return described | {"criterion": claim.criterion.text} | found
 
 
 def _record(chapter: Chapter, store: RunStore | None) -> Record | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from collections.abc import Iterator
@@ -33,6 +34,11 @@ def plain_warnings(kind: type[Warning]) -> Iterator[None]:
 
         warnings.showwarning = show
         yield
+
+
+def print_json(content: Any) -> None:
+    """Print for a program: JSON, and nothing else."""
+    sys.stdout.write(json.dumps(content, indent=1, default=str, ensure_ascii=False) + "\n")
 
 
 def readable_bytes(n_bytes: int) -> str:

@@ -8,6 +8,10 @@ import typer
 
 from brainalign.runs.errors import UsageError
 
+PROFILES_IN_WORDS = (
+    "Named set of parameters: default; smoke for a quick trial; paper, where a chapter can do what its paper did."
+)
+
 ParameterValues = Annotated[
     list[str] | None,
     typer.Option("--parameter", "-p", metavar="NAME VALUE", help="Set a parameter; may be given several times."),
@@ -32,13 +36,16 @@ def split_pairs(pairs: list[str] | None) -> dict[str, str]:
     Raises
     ------
     UsageError
-        For a name without a value.
+        For a name without a value, and for a name that is given twice.
     """
     values = {}
     for pair in pairs or []:
         name, separator, value = pair.partition("=")
         if not separator:
             msg = f"'-p {pair}' has no value; write -p NAME VALUE."
+            raise UsageError(msg)
+        if name in values:
+            msg = f"{name} is set twice, to '{values[name]}' and to '{value}'; give it once."
             raise UsageError(msg)
         values[name] = value
     return values

@@ -89,7 +89,8 @@ def _plan_row(one: Plan, workers: int) -> tuple[str, ...]:
     from brainalign.runs.sweeps.progress import duration
 
     total = one.total_seconds(workers)
-    each = "unknown" if one.seconds is None else f"{duration(one.seconds)} (of {one.n_earlier})"
+    source = f"of {one.n_earlier}" if one.n_earlier else "as declared"
+    each = "unknown" if one.seconds is None else f"{duration(one.seconds)} ({source})"
     room = "unknown" if one.run_bytes is None else readable_bytes(one.store_bytes + one.download_bytes)
     counts = (str(one.n_runs), str(one.n_existing), readable_bytes(one.download_bytes))
     in_all = "unknown" if total is None else duration(total) if one.n_missing else "0 s"

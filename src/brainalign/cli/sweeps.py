@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from brainalign.cli.console import open_console
-from brainalign.cli.parameter_values import ParameterValues, split_pairs
+from brainalign.cli.console import open_console, print_json
+from brainalign.cli.parameter_values import PROFILES_IN_WORDS, ParameterValues, split_pairs
 from brainalign.cli.plans import print_plans
 from brainalign.runs.errors import UsageError, unknown
 from brainalign.runs.grids import Grid, read_grid
@@ -52,10 +52,11 @@ def plan(
     chapter: Annotated[
         str | None, typer.Argument(metavar="[CHAPTER]", help="A chapter; by default all that have the profile.")
     ] = None,
-    profile: Annotated[str | None, typer.Option(help="Named set of parameters.")] = None,
+    profile: Annotated[str | None, typer.Option(help=PROFILES_IN_WORDS)] = None,
     parameter: ParameterValues = None,
     grid: Annotated[Path | None, typer.Option("--grid", metavar="FILE", help="Plan a sweep with this grid.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
+    json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """Say what runs would take: how many, bytes to download, room on the disk, time. Nothing is started."""
     from brainalign.runs.plan import check_room, plan_run, plan_sweep
@@ -76,8 +77,10 @@ def plan(
             raise UsageError(msg)
         values = split_pairs(parameter)
         plans = [plan_run(one, values, profile=profile) for one in chosen or [get_chapter(chapter)]]
-    console = open_console()
-    print_plans(console, plans, workers)
+    if json_:
+        print_json([vars(one) | {"total_seconds": one.total_seconds(workers)} for one in plans])
+    else:
+        print_plans(open_console(), plans, workers)
     check_room(plans)
 
 

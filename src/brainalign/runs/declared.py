@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from brainalign.catalogue.entries import DataFile, MissingDataError, catalogue, files_of
 from brainalign.catalogue.kept_models import ARCHITECTURES, lenders_of
 from brainalign.catalogue.model_list import MODEL_LIST, model_rows
+from brainalign.runs.chapter import Chapter
 from brainalign.runs.model_files import files_reference
 from brainalign.runs.parameters import ChapterParameters
 
@@ -73,6 +75,16 @@ def optional_references(parameters: ChapterParameters) -> list[str]:
     """Optional data by the names of its files, each once, without what is needed anyway."""
     named = (name if name in catalogue() else files_reference(name) for name in parameters.optional_data())
     return [reference for reference in dict.fromkeys(named) if reference not in parameters.data()]
+
+
+def fetchable_data(chapters: Iterable[Chapter], profile: str) -> list[str]:
+    """Entries of the catalogue that chapters read with a profile, needed or optional, and that can be fetched."""
+    names: list[str] = []
+    for chapter in chapters:
+        parameters = chapter.parameters.from_values(chapter.name, {}, profile=profile)
+        names += [*needed_references(parameters), *optional_references(parameters)]
+    known = catalogue()
+    return [name for name in dict.fromkeys(names) if name in known and known[name].url is not None]
 
 
 def declared_references(parameters: ChapterParameters) -> set[str]:

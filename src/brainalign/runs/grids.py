@@ -19,6 +19,9 @@ from brainalign.runs.errors import UsageError, unknown
 from brainalign.runs.parameters import DEFAULT_PROFILE, ChapterParameters
 
 SECTIONS = ("profile", "values", "product", "zip")
+MOST_RUNS = 1_000_000
+"""Most runs of a grid; each is written down before the first is started."""
+
 _RANGE = ("from", "to", "step")
 
 
@@ -151,7 +154,7 @@ def read_grid(path: Path) -> Grid:
     except OSError as error:
         msg = f"the grid {path} cannot be read: {error.strerror}."
         raise UsageError(msg) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         msg = f"the grid {path} is not YAML: {error}"
         raise UsageError(msg) from None
     try:
@@ -181,11 +184,14 @@ def make_grid(content: Any) -> Grid:
             raise unknown(kind="section", given=str(name), known=SECTIONS, owner="the grid")
     products = _mapping(content.get("product"), "product")
     zips = content.get("zip") or []
-    axes = [Axis((name,), (_values(name, given),)) for name, given in products.items()]
+    axes = [Axis((name,), (_once(_values(name, given)),)) for name, given in products.items()]
     axes += [_zipped(_mapping(one, "zip")) for one in (zips if isinstance(zips, list) else [zips])]
     grid = Grid(str(content.get("profile", DEFAULT_PROFILE)), _mapping(content.get("values"), "values"), tuple(axes))
     if not axes:
         msg = "the grid varies nothing; list values of at least one parameter under product or zip."
+        raise UsageError(msg)
+    if grid.n_runs > MOST_RUNS:
+        msg = f"the grid asks for {grid.n_runs:,} runs, and at most {MOST_RUNS:,} can be; vary less."
         raise UsageError(msg)
     twice = sorted({name for name in grid.names if grid.names.count(name) > 1})
     if twice:
@@ -245,6 +251,10 @@ def _range(name: str, given: Mapping[str, Any]) -> Sequence[Any]:
     if step == 0 or (last - first) / step < 0:
         msg = f"{name}: steps of {step} never lead from {first} to {last}; change the sign or the size of the step."
         raise UsageError(msg)
+    n_values = int((last - first) / step) + 1
+    if n_values > MOST_RUNS:
+        msg = f"{name}: the range holds {n_values:,} values, and a grid at most {MOST_RUNS:,} runs; take larger steps."
+        raise UsageError(msg)
     if all(isinstance(given.get(key, 1), int) for key in _RANGE):
         return range(int(first), int(last) + (1 if step > 0 else -1), int(step))
     return _Steps(first, last, step)
@@ -260,6 +270,13 @@ def _number(name: str, key: str, value: Any) -> Decimal:
         msg = f"{name}: '{key}' of a range must be a number; got {value!r}. Write {{from: 1, to: 9, step: 2}}."
         raise UsageError(msg)
     return number
+
+
+def _once(values: Sequence[Any]) -> Sequence[Any]:
+    """Values without repetitions: the same run twice is one run."""
+    if not isinstance(values, tuple):
+        return values
+    return tuple({json.dumps(value, sort_keys=True, default=str): value for value in values}.values())
 
 
 def _mapping(content: Any, what: str) -> Mapping[str, Any]:

@@ -48,7 +48,7 @@ class Plan:
     by_hand : list of str
         Data that has to be obtained by hand first.
     seconds, run_bytes : float or None
-        Median time and size of earlier runs; None when there is none.
+        Median time and size of earlier runs. Without any, the time that the chapter declares for its defaults, or None.
     n_earlier : int
         Number of earlier runs that these medians are of.
     earlier_profile : str or None
@@ -207,11 +207,15 @@ def _plan(
         optional=_to_fetch(name for name in optional if name not in references),
         kept={name: size for name in references | optional if (size := bytes_kept(name))},
         by_hand=[name for name in catalogued if state_of(name) == "by hand"],
-        seconds=median(run.manifest.seconds for run in earlier) if earlier else None,
+        seconds=median(run.manifest.seconds for run in earlier) if earlier else _declared_seconds(chapter, profile),
         run_bytes=median(_size(run) for run in earlier) if earlier else None,
         n_earlier=len(earlier),
         earlier_profile=earlier[0].manifest.profile if earlier else None,
     )
+
+
+def _declared_seconds(chapter: Chapter, profile: str) -> float | None:
+    return 60 * chapter.declaration.minutes if profile == DEFAULT_PROFILE else None
 
 
 def _count_existing(chapter: Chapter, parameters: Iterable[ChapterParameters], store: RunStore) -> int:
