@@ -109,6 +109,8 @@ def test_repeats_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="no reliability of 'y'"):
         disattenuated(correlations(table), pd.Series({"x": 0.5}))
     assert np.isnan(disattenuated(correlations(table), pd.Series({"x": 0.5, "y": -0.1})).loc["x", "y"])
+    # All models may be alike on a metric.
+    assert np.isnan(disattenuated(correlations(table), pd.Series({"x": 0.5, "y": np.nan})).loc["x", "y"])
 
 
 def test_means_by_group_leave_out_what_a_metric_has_with_itself_and_what_is_not_defined():

@@ -399,3 +399,9 @@ def test_the_doctor_tells_of_packages_that_are_not_as_locked(ran, brainalign):
     assert f"numpy: {version('numpy')} installed, 0.0.1 locked" in told["packages"]
     assert "no-such-package: nothing installed" in told["packages"]
     assert told["stale chapters"] == "tiny"  # the lock is part of the key
+
+
+def test_models_that_a_chapter_cannot_do_without_must_be_named(brainalign, real):
+    answer = brainalign("run", "models", "-p", "measured", "clip-s,bert-s")
+    assert answer.code == 2
+    assert "meter-s is not in it" in answer.err

@@ -203,20 +203,21 @@ def disattenuated(found: Correlations, of_metrics: pd.Series) -> pd.DataFrame:
     -------
     DataFrame of shape (n_metrics, n_metrics)
         r / sqrt(reliability of one times that of the other), 1 on the diagonal. Not cut at 1: the ratio of two
-        estimates can exceed it. NaN where a reliability is not above 0.
+        estimates can exceed it. NaN where a reliability is not above 0, or is NaN: all scores are the same.
 
     Raises
     ------
     ValueError
-        When a metric has no reliability.
+        When a metric is not among the reliabilities.
 
     References
     ----------
     Spearman, C. (1904). The proof and measurement of association between two things. American Journal of Psychology 15.
     """
     known = of_metrics.reindex(found.matrix.index)
-    if known.isna().any():
-        msg = f"there is no reliability of '{known.index[known.isna()][0]}'; give one for every metric."
+    missing = known.index.difference(of_metrics.index, sort=False)
+    if len(missing):
+        msg = f"there is no reliability of '{missing[0]}'; give one for every metric."
         raise ValueError(msg)
     root = np.sqrt(known.where(known > 0)).to_numpy()
     corrected = found.matrix.to_numpy() / np.outer(root, root)

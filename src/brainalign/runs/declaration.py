@@ -33,6 +33,7 @@ class ParameterDeclaration(BaseModel):
     pattern: str | None = None
     at_least: int | None = Field(None, ge=1)
     at_most: int | None = Field(None, ge=1)
+    includes: list[Any] | None = Field(None, min_length=1)
 
     @property
     def is_list(self) -> bool:
@@ -49,7 +50,7 @@ class ParameterDeclaration(BaseModel):
         fitting = {
             "min": self.kind in NUMBERS, "above": self.kind in NUMBERS, "max": self.kind in NUMBERS,
             "below": self.kind in NUMBERS, "choices": self.kind in ("int", "str"), "pattern": self.kind == "str",
-            "at_least": self.is_list, "at_most": self.is_list,
+            "at_least": self.is_list, "at_most": self.is_list, "includes": self.is_list,
         }  # fmt: skip
         wrong = [name for name, fits in fitting.items() if not fits and getattr(self, name) is not None]
         if wrong:

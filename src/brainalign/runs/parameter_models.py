@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import keyword
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, create_model
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, create_model
 
 from brainalign.runs.declaration import Declaration, ParameterDeclaration
 from brainalign.runs.errors import UsageError
@@ -107,9 +108,18 @@ def _single(declared: ParameterDeclaration) -> Any:
     return Annotated[single, Field(**bounds)] if bounds else single
 
 
+def _including(needed: list[Any], given: list[Any]) -> list[Any]:
+    left_out = [str(value) for value in needed if value not in given]
+    if left_out:
+        msg = f"a list that holds {' and '.join(map(str, needed))}; {', '.join(left_out)} is not in it"
+        raise ValueError(msg)
+    return given
+
+
 def _annotation(declared: ParameterDeclaration) -> Any:
     single = _single(declared)
     if declared.is_list:
         length = Field(min_length=declared.at_least, max_length=declared.at_most)
-        return Annotated[list[single], length, FromText]
+        including = [AfterValidator(partial(_including, declared.includes))] if declared.includes else []
+        return Annotated[list[single], length, FromText, *including]
     return Annotated[single, NumberFromText] if declared.choices and declared.kind == "int" else single
