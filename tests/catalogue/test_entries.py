@@ -170,7 +170,7 @@ def test_missing_data_is_a_missing_file_to_those_who_do_not_know_us():
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_one():
-    known = "Known are: icn-published, minilm, hcp-connectomes, "
+    known = "Known are: icn-published, minilm, smollm2, dinov2-s-saliency, hcp-connectomes, "
     with pytest.raises(ValueError, match=rf"unknown dataset 'mini-lm'. Did you mean 'minilm'\? {known}"):
         locate("mini-lm", "model/config.json")
     with pytest.raises(ValueError, match=rf"unknown dataset 'zzz'. {known}"):

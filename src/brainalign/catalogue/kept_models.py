@@ -81,6 +81,18 @@ class Note(BaseModel):
     lenders: tuple[str, ...] = ()
 
 
+LENDERS_AT_HAND = {"text": "minilm"}
+"""Models whose positions stand in for those of a rotary model that is on this machine: nothing has to be fetched."""
+
+
+def is_at_hand(reference: str) -> bool:
+    """Whether a reference names a model of an installed package or of the user's own, which may be a rotary one."""
+    try:
+        return parse_reference(reference).hub in ("package", "file")
+    except ValueError:
+        return False  # a dataset
+
+
 def models_home() -> Path:
     """Folder of everything that is kept of models."""
     return data_home() / "models"
@@ -172,7 +184,13 @@ def spoilt(folder: Path, model: str) -> ChecksumError:
 
 
 def lenders_of(reference: str) -> tuple[str, ...]:
-    """Other models that are read along with this one; none for anything but a kept model of a hub."""
+    """Other models that are read along with this one, or may be.
+
+    Of a kept model of a hub, those that were fetched with it; of a model on this machine, `LENDERS_AT_HAND`.
+    """
+    here = parse_reference(reference) if is_at_hand(reference) else None
+    if here is not None:
+        return () if here.name in LENDERS_AT_HAND.values() else tuple(LENDERS_AT_HAND.values())
     parsed = _of_hub(reference)
     found = find_kept(parsed) if parsed else None
     return found[1].lenders if found else ()

@@ -30,7 +30,7 @@ FILE = "file:"
 
 _SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".h5", ".json")
 _RANDOM = "random"
-_PACKAGED = ("minilm",)
+_PACKAGED = ("minilm", "smollm2", "dinov2-s-saliency")
 _PREFIXES = tuple(hub for hub in get_args(Hub) if hub != "package")
 _NAMES = {
     "timm": r"[\w.-]+",
@@ -89,7 +89,7 @@ def parse_reference(text: str | Reference) -> Reference:
     Parameters
     ----------
     text : str or Reference
-        An id of the registry, ``minilm``, ``timm:NAME``, ``hf:ORG/NAME``, ``open_clip:ARCH/PRETRAINED``,
+        An id of the registry such as ``minilm``, ``timm:NAME``, ``hf:ORG/NAME``, ``open_clip:ARCH/PRETRAINED``,
         ``meter:NAME``, ``zoo:NAME``, ``zoo:NAME/SEED`` or ``file:PATH``. Then may follow ``#TOWER``, and
         ``@REVISION`` or ``@random``. A reference is returned as it is.
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.checkpoints import TensorPart, open_stored
-from brainalign.models.checkpoints.local import config_of, open_tensors, own_path
+from brainalign.models.checkpoints.local import EXPORTED, config_of, open_tensors, own_path, packaged_files, weights_in
 from brainalign.models.checkpoints.soundness import refuse_other_than_weights
 from brainalign.models.checkpoints.stored import check_precision
 from brainalign.models.checkpoints.tensor_files import StoredCheckpoint
@@ -212,10 +212,41 @@ def _tokenize(tokenizer: Any, texts: Sequence[str]) -> Any:
 
 
 def _load_package(reference: Reference) -> LoadedModel:
-    from brainalign.catalogue.entries import locate
+    weights, *_ = packaged_files(reference.name)
+    if weights.suffix in EXPORTED:
+        return _from_exported(reference, weights)
+    return _from_transformers_folder(reference, weights.parent)
 
-    folder = locate(reference.name, "model/model.safetensors").parent
-    return _from_transformers_folder(reference, folder)
+
+def _from_exported(reference: Reference, path: Path) -> LoadedModel:
+    """A model whose file says all about it: its class of transformers, filled with the tensors (dequantised)."""
+    from transformers import MODEL_MAPPING, AutoConfig, AutoModel, AutoTokenizer, BitImageProcessor
+    from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+    stored = StoredCheckpoint(str(reference), config_of(path.parent, tensors := open_tensors(path)), tensors)
+    config = AutoConfig.for_model(**stored.config)
+    if reference.random:
+        module = AutoModel.from_config(config)
+    else:
+        state = {part.name: tensor for part, tensor in stored.read(map(TensorPart, stored.names())).items()}
+        build = MODEL_MAPPING[type(config)].from_pretrained
+        module, told = build(None, config=config, state_dict=state, output_loading_info=True)
+        _refuse_invented(reference, told)
+    preprocess = tokenize = None
+    if path.suffix == ".gguf":
+        tokenize = partial(_tokenize, AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name))
+    else:
+        # The pictures that DINOv2 is evaluated with; the file says nothing of them.
+        preprocess = partial(
+            _process,
+            BitImageProcessor(
+                size={"shortest_edge": 256},
+                crop_size={"height": 224, "width": 224},
+                image_mean=IMAGENET_DEFAULT_MEAN,
+                image_std=IMAGENET_DEFAULT_STD,
+            ),
+        )
+    return LoadedModel(str(reference), module, "transformers", preprocess, tokenize)
 
 
 def _load_meter(reference: Reference) -> LoadedModel:
@@ -258,6 +289,9 @@ def _load_file(reference: Reference) -> LoadedModel:
         check_precision(checkpoint)
     path = own_path(reference)
     folder = path if path.is_dir() else path.parent
+    weights = weights_in(reference)
+    if weights.suffix in EXPORTED:
+        return _from_exported(reference, weights)
     # BridgeTower of transformers has tensors of the same names, and a config.json that says what it is.
     if not reference.random and _METER_SIGN in checkpoint.names() and "model_type" not in checkpoint.config:
         return _of_meter(reference, _load_meter_file(reference))

@@ -8,6 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from brainalign.catalogue.files import MissingDataError
+from brainalign.catalogue.kept_models import LENDERS_AT_HAND
 from brainalign.catalogue.references import Reference, parse_reference
 from brainalign.models.checkpoints import Checkpoint, TensorPart
 from brainalign.models.layouts import (
@@ -32,6 +34,8 @@ Tensors = dict[TensorPart, Tensor]
 
 STAND_INS = {"text": "hf:openai-community/gpt2", "vision": "hf:google/vit-base-patch16-224-in21k"}
 """Models whose positions the study lends to rotary models."""
+
+_AT_HAND = ("package", "file")
 
 
 @dataclass(frozen=True)
@@ -150,8 +154,16 @@ FINDERS = {
 def _find_stand_in(reading: Reading, query: Tensor, key: Tensor, *, scaled: bool) -> FoundPositions:
     if not is_rotary(reading.layout, reading.checkpoint.config):
         raise ValueError(_no_positions(reading))
-    lender = parse_reference(reading.stand_in or STAND_INS[reading.layout.modality])
-    source = open_checkpoint(lender)
+    lender = _lender(reading)
+    try:
+        source = open_checkpoint(lender)
+    except MissingDataError as error:
+        msg = (
+            f"'{reading.checkpoint.reference}' turns its queries and keys and has no table of positions; those of "
+            f"'{lender}' were to stand in. {error} Or name another lender (stand_in), for example "
+            f"'{LENDERS_AT_HAND['text']}', or choose positions='rotary', which needs none."
+        )
+        raise MissingDataError(msg) from error
     plan = plan_reading(source, choose_layout(source, lender.tower), max_positions=reading.max_positions)
     modality = reading.layout.modality
     if plan.positions is None or plan.layout.modality != modality:
@@ -165,6 +177,15 @@ def _find_stand_in(reading: Reading, query: Tensor, key: Tensor, *, scaled: bool
     if scaled:
         positions = rescale_to_weights(positions, query, key)
     return FoundPositions("stand-in", positions, n_prefix=found.n_prefix, grid=found.grid)
+
+
+def _lender(reading: Reading) -> Reference:
+    """Whose positions stand in: of models on this machine, those of one that is there too, so that none is fetched."""
+    if reading.stand_in:
+        return parse_reference(reading.stand_in)
+    modality = reading.layout.modality
+    is_here = parse_reference(reading.checkpoint.reference).hub in _AT_HAND
+    return parse_reference((LENDERS_AT_HAND if is_here else STAND_INS).get(modality) or STAND_INS[modality])
 
 
 def _on_grid(found: FoundPositions, reading: Reading) -> FoundPositions:

@@ -198,17 +198,17 @@ def spatial_attention(
         for example ``"hf:openai/clip-vit-base-patch16#vision"``.
     positions : {"study", "own", "normed", "rotary", "none"}
         ``"study"``: the model's own positions (of CLIP's and BLIP's pictures the first 197), or for rotary models those
-        of `STAND_INS`, interpolated to the width and scaled per layer to the spread of the weights. ``"own"``: its own
-        only, whole. ``"normed"``: its own, or the stand-in's, after the model's first norm. ``"rotary"``: the exact
-        kernel of rotary positions for white content (`brainalign.models.rotary`). ``"none"``: weights only.
+        of `STAND_INS` (for a model on this machine, MiniLM's), interpolated to the width and scaled per layer to the
+        spread of the weights. ``"own"``: its own only, whole. ``"normed"``: its own, or the stand-in's, after the
+        model's first norm. ``"rotary"``: the exact kernel of rotary positions for white content
+        (`brainalign.models.rotary`). ``"none"``: weights only.
     max_positions : int
         How many positions of a text are taken (the study takes 50); pictures keep their whole grid.
     grid : int, optional
         Resample the positions of a picture to this many rows and columns of patches, so that models can be compared
         at the same number of nodes. Prefix tokens stay.
     stand_in : str or Reference, optional
-        A model whose positions stand in instead of those of `STAND_INS`, for example ``"minilm"``, which needs no
-        download.
+        A model whose positions stand in instead, for example ``"minilm"``, which needs no download.
 
     Returns
     -------

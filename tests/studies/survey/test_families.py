@@ -57,6 +57,8 @@ def test_models_of_the_study_keep_the_group_of_the_registry():
         ("zoo:captioned-s", "multimodal vision", "captioned", "vision"),
         ("zoo:gpt-s/1", "language", "gpt", "text"),
         ("minilm", "language", "minilm", "text"),
+        ("smollm2", "language, rotary", "smollm2", "text"),
+        ("dinov2-s-saliency", "global-semantic", "dinov2-saliency", "vision"),
         ("hf:google-bert/bert-base-cased", "language", "bert", "text"),
         ("hf:openai/clip-vit-base-patch16#vision", "multimodal vision", "clip", "vision"),
         ("file:my-model", OWN, "file:my-model", "unknown"),

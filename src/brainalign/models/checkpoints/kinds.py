@@ -15,7 +15,6 @@ _SAVE = "Save the weights as model.safetensors with the library that made it, an
 
 _SIGNS = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the file that it points to", "Run: git lfs pull"),
-    (b"GGUF", "a GGUF file", "Name it NAME.gguf, or give the model's safetensors."),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (Keras, TensorFlow)", _SAVE),
     (b"\x93NUMPY", "an array of NumPy", _SAVE),
     (b"\x1f\x8b", "a gzip archive", "Unpack it first."),
@@ -36,6 +35,16 @@ def is_safetensors(path: Path) -> bool:
     return begins or (path.suffix == ".safetensors" and not head.startswith(_ZIP))
 
 
+def is_gguf(path: Path) -> bool:
+    """Whether a file is one of llama.cpp, by its first bytes."""
+    return _head(path).startswith(b"GGUF")
+
+
+def is_onnx(path: Path) -> bool:
+    """Whether a file is one of ONNX: by its name, since it has no first bytes of its own."""
+    return path.suffix == ".onnx" and other_kind(path) is None
+
+
 def refuse_other_kinds(path: Path) -> None:
     """Refuse a file that holds no weights in a form that is read, by what its first bytes say.
 
@@ -49,7 +58,7 @@ def refuse_other_kinds(path: Path) -> None:
         what, advice = kind
         msg = (
             f"{path} is {what}, no weights of safetensors or torch.save (.safetensors, .bin, .pt, .pth, .ckpt), nor an "
-            f"index of such files (.index.json). {advice}"
+            f"index of such files (.index.json), nor GGUF or ONNX. {advice}"
         )
         raise ValueError(msg)
 

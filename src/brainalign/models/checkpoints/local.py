@@ -13,13 +13,16 @@ from brainalign.catalogue.entries import (
     ZOO_REFERENCE,
     ChecksumError,
     MissingDataError,
+    entry,
     locate,
     zoo_file_name,
 )
 from brainalign.catalogue.locations import project_root
 from brainalign.catalogue.references import Reference
-from brainalign.models.checkpoints.kinds import JSON, is_safetensors, other_kind, refuse_other_kinds
+from brainalign.models.checkpoints.gguf import GgufFile
+from brainalign.models.checkpoints.kinds import JSON, is_gguf, is_onnx, is_safetensors, other_kind, refuse_other_kinds
 from brainalign.models.checkpoints.legacy import LegacyPickleFile
+from brainalign.models.checkpoints.onnx import OnnxFile
 from brainalign.models.checkpoints.pickles import LegacyPickleError, PickleFile
 from brainalign.models.checkpoints.sources import LocalBytes
 from brainalign.models.checkpoints.tensor_files import SafetensorsFile, Shards, StoredCheckpoint, TensorFile
@@ -34,6 +37,9 @@ WEIGHTS = (
 )
 """Names that a model's weights have in a folder, in the order in which they are tried."""
 
+EXPORTED = (".gguf", ".onnx")
+"""Ends of the names of files that hold a model whole, its configuration too."""
+
 CONFIGS = ("config.json", "open_clip_config.json")
 """Names that a model's configuration has in a folder."""
 
@@ -44,7 +50,6 @@ _ADAPTERS = (
     "pytorch_lora_weights.safetensors",
 )
 _SHARD = re.compile(r"-(?P<number>\d+)-of-(?P<of>\d+)\.\w+$")
-_PACKAGED = {"minilm": ("model/model.safetensors", "model/config.json")}
 
 
 def open_local(reference: Reference) -> StoredCheckpoint:
@@ -58,11 +63,24 @@ def open_local(reference: Reference) -> StoredCheckpoint:
         The file was truncated or altered.
     """
     if reference.hub == "package":
-        weights, config = (locate(reference.name, name) for name in _PACKAGED[reference.name])
-        return StoredCheckpoint(str(reference), read_json(config), SafetensorsFile(weights))
-    path = _zoo_file(reference) if reference.hub == "zoo" else _own_file(reference)
+        path, *_ = packaged_files(reference.name)
+    else:
+        path = _zoo_file(reference) if reference.hub == "zoo" else _own_file(reference)
     tensors = open_tensors(path)
     return StoredCheckpoint(str(reference), config_of(path.parent, tensors), tensors)
+
+
+def packaged_files(name: str) -> list[Path]:
+    """Files of a model that an installed package brings: the weights, then what lies beside them.
+
+    Raises
+    ------
+    MissingDataError
+        The package is not installed.
+    ChecksumError
+        A file is not the one that the catalogue pins.
+    """
+    return [locate(name, file.path) for file in entry(name).files]
 
 
 def own_path(reference: Reference) -> Path:
@@ -71,8 +89,13 @@ def own_path(reference: Reference) -> Path:
     return path if path.is_absolute() else project_root() / path
 
 
+def weights_in(reference: Reference) -> Path:
+    """File of the weights that a ``file:`` reference names, or that its folder holds."""
+    return _own_file(reference)
+
+
 def open_tensors(path: Path) -> TensorFile:
-    """Open a file with tensors, of whatever kind: safetensors, an index of shards, or what torch.save wrote.
+    """Open a file with tensors, of whatever kind: safetensors, an index of shards, what torch.save wrote, GGUF or ONNX.
 
     Raises
     ------
@@ -88,6 +111,10 @@ def open_tensors(path: Path) -> TensorFile:
     if path.stat().st_size == 0:
         msg = f"{path} is empty. Fetch it again."
         raise ChecksumError(msg)
+    if is_gguf(path):
+        return GgufFile(path)
+    if is_onnx(path):
+        return OnnxFile(path)
     refuse_other_kinds(path)
     if is_safetensors(path):
         return SafetensorsFile(path)
@@ -161,6 +188,8 @@ def _own_file(reference: Reference) -> Path:
     if path.is_file():
         return locate(f"{FILE_REFERENCE}{Path(reference.name).parent}", path.name)
     present = [name for name in WEIGHTS if (path / name).is_file()]
+    if not present and len(exported := sorted(file.name for file in path.glob("*") if file.suffix in EXPORTED)) == 1:
+        present = exported
     _refuse_adapter(reference, folder, alone=not present)
     return locate(f"{FILE_REFERENCE}{reference.name}", present[0] if present else WEIGHTS[0])
 

@@ -56,7 +56,13 @@ _ZOO_GROUPS = {
     "bert": "language",
     "gpt": "language",
 }
-_BOOK_GROUPS = {"text": "language", "vision": "plain ViT"}
+# By family where that says more than what a model takes in.
+_BOOK_GROUPS = {
+    "smollm2": "language, rotary",
+    "dinov2-saliency": "global-semantic",
+    "text": "language",
+    "vision": "plain ViT",
+}
 _MOST_FAMILIES = 20  # 184756 ways to divide them are gone through in a moment
 
 
@@ -169,7 +175,11 @@ def _describe(reference: str) -> tuple[str, str, str, str]:
     if entry is None:
         return OWN, str(parsed), "unknown", parsed.tower or "unknown"
     modality = entry.tower or entry.modality
-    group = GROUP_LABELS[entry.group] if entry.group else _BOOK_GROUPS.get(entry.modality, OWN)
+    group = (
+        GROUP_LABELS[entry.group]
+        if entry.group
+        else _BOOK_GROUPS.get(entry.family) or _BOOK_GROUPS.get(entry.modality, OWN)
+    )
     return group, entry.family, entry.objective, modality
 
 
