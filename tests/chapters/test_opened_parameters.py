@@ -5,12 +5,14 @@ import pytest
 from brainalign.runs.errors import UsageError
 from tests.chapters.values import values_of
 
+LISTS = ("model-list", "architectures")  # what a model is called and how it is built stands there
+
 
 def test_every_model_is_declared_once():
     found = values_of("opened", {})
-    assert found.data() == ("digits", "zoo:clip-hard-s", "zoo:meter-s", "zoo:tower-s", "zoo:bert-s")
+    assert found.data() == ("digits", "zoo:clip-hard-s", "zoo:meter-s", "zoo:tower-s", "zoo:bert-s", *LISTS)
     same = values_of("opened", {"vit": "zoo:tower-s/1", "reader": "zoo:gpt-s", "clip": "zoo:gpt-s"})
-    assert same.data() == ("digits", "zoo:gpt-s", "zoo:meter-s", "zoo:tower-s/1")
+    assert same.data() == ("digits", "zoo:gpt-s", "zoo:meter-s", "zoo:tower-s/1", *LISTS)
 
 
 def test_the_study_takes_models_of_the_hubs():
@@ -21,6 +23,7 @@ def test_the_study_takes_models_of_the_hubs():
         "meter:pretrain-224",
         "timm:vit_base_patch16_224.augreg_in21k",
         "hf:FacebookAI/roberta-base",
+        *LISTS,
     )
 
 
