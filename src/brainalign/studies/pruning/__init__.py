@@ -8,7 +8,15 @@ from brainalign.studies.pruning.costs import Effort, count_parameters, macs, mea
 from brainalign.studies.pruning.criteria import CRITERIA, Criterion, get_criterion
 from brainalign.studies.pruning.greedy import Pruning, Removal, prune
 from brainalign.studies.pruning.importance import block_importance
+from brainalign.studies.pruning.next_block import (
+    NextBlocks,
+    find_removed,
+    mean_ranks_of_halves,
+    random_choices,
+    score_next_blocks,
+)
 from brainalign.studies.pruning.order import shuffled_agreements, stage_order_agreement, stages_that_lost
+from brainalign.studies.pruning.released import N_RELEASED, has_released_networks, load_released, resnet_of
 from brainalign.studies.pruning.resnets import CifarResNet, resnet_cifar
 from brainalign.studies.pruning.surgery import remove_blocks
 from brainalign.studies.pruning.tasks import PictureTask, load_task
@@ -22,12 +30,14 @@ from brainalign.studies.pruning.training import (
 
 __all__ = [
     "CRITERIA",
+    "N_RELEASED",
     "PUBLISHED_RECIPE",
     "Batch",
     "Block",
     "CifarResNet",
     "Criterion",
     "Effort",
+    "NextBlocks",
     "PictureTask",
     "Pruning",
     "Removal",
@@ -39,16 +49,23 @@ __all__ = [
     "compare_criteria",
     "count_parameters",
     "find_blocks",
+    "find_removed",
     "get_criterion",
+    "has_released_networks",
+    "load_released",
     "load_task",
     "macs",
+    "mean_ranks_of_halves",
     "mean_steps",
     "measure_effort",
     "n_removable",
     "prune",
+    "random_choices",
     "read_energy",
     "remove_blocks",
     "resnet_cifar",
+    "resnet_of",
+    "score_next_blocks",
     "shift_and_flip",
     "shuffled_agreements",
     "stage_order_agreement",

@@ -103,14 +103,14 @@ def _check(
 
 
 def _by_representation(rule: Criterion, model: nn.Module, batch: Batch, chosen: Sequence[Block], *_: object) -> list:
-    whole, silenced = _read_all(model, batch, chosen)
+    whole, silenced = read_silenced_blocks(model, batch, chosen)
     return [float(rule.distance(whole.representation, reading.representation)) for reading in silenced]
 
 
 def _by_loss(
     rule: Criterion, model: nn.Module, batch: Batch, chosen: Sequence[Block], loss: Loss, generator: object
 ) -> list:
-    whole, silenced = _read_all(model, batch, chosen)
+    whole, silenced = read_silenced_blocks(model, batch, chosen)
     before = float(loss(whole.output, batch.labels))
     return [float(loss(reading.output, batch.labels)) - before for reading in silenced]
 
@@ -128,7 +128,8 @@ def _by_chance(
 _SCORERS = {"representation": _by_representation, "loss": _by_loss, "weights": _by_weights, "chance": _by_chance}
 
 
-def _read_all(model: nn.Module, batch: Batch, chosen: Sequence[Block]) -> tuple[Reading, list[Reading]]:
+def read_silenced_blocks(model: nn.Module, batch: Batch, chosen: Sequence[Block]) -> tuple[Reading, list[Reading]]:
+    """Reading of a batch by the whole network, in evaluation mode, and with each chosen block silenced."""
     with evaluating(model):
         parts = [read_silenced(model, inputs, chosen) for inputs in batch.parts(_PART)]
     wholes, silenced = zip(*parts, strict=True)

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 _N_STAGES, _LAYERS_A_BLOCK, _LAYERS_OUTSIDE = 3, 2, 2
+
+
+class _EndPadded(nn.Conv2d):
+    """A 3 x 3 convolution of stride 2 whose zeros come at the end, as in Keras; at both ends where a side is odd.
+
+    Torch puts zeros at both ends in any case, so that over an even side its windows begin one pixel earlier.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Feature maps of shape (batch, n_in, height, width) to (batch, n_out, ...)."""
+        height, width = x.shape[-2:]
+        return super().forward(pad(x, (width % 2, 1, height % 2, 1)))
 
 
 class ResidualBlock(nn.Module):
@@ -20,11 +34,16 @@ class ResidualBlock(nn.Module):
     stride : int
         Of the first convolution and of the skip. The skip is a 1 x 1 convolution where the shape changes, else it
         passes its input on.
+    end_padded : bool
+        Whether a stride of 2 puts its zeros at the end, as Keras does.
     """
 
-    def __init__(self, n_in: int, n_out: int, stride: int) -> None:
+    def __init__(self, n_in: int, n_out: int, stride: int, *, end_padded: bool = False) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1)
+        if end_padded and stride == 2:
+            self.conv1 = _EndPadded(n_in, n_out, 3, stride=stride)
+        else:
+            self.conv1 = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1)
         self.bn1 = nn.BatchNorm2d(n_out)
         self.conv2 = nn.Conv2d(n_out, n_out, 3, padding=1)
         self.bn2 = nn.BatchNorm2d(n_out)
@@ -43,23 +62,27 @@ class CifarResNet(nn.Module):
 
     Parameters
     ----------
-    n_blocks : int
-        Blocks in each stage.
+    n_blocks : sequence of int
+        Blocks in each of the three stages.
     width : int
         Channels of the first stage; each further stage has twice as many, at half the side.
     n_classes, n_channels : int
         Classes, and channels of a picture.
+    end_padded : bool
+        As for `ResidualBlock`.
     """
 
-    def __init__(self, n_blocks: int, width: int, n_classes: int, n_channels: int) -> None:
+    def __init__(
+        self, n_blocks: Sequence[int], width: int, n_classes: int, n_channels: int, *, end_padded: bool = False
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(n_channels, width, 3, padding=1)
         self.bn1 = nn.BatchNorm2d(width)
         stages, n_in = [], width
-        for stage in range(_N_STAGES):
+        for stage, n in enumerate(n_blocks):
             n_out = width * 2**stage
-            first = ResidualBlock(n_in, n_out, stride=1 if stage == 0 else 2)
-            stages.append(nn.Sequential(first, *(ResidualBlock(n_out, n_out, 1) for _ in range(n_blocks - 1))))
+            first = ResidualBlock(n_in, n_out, stride=1 if stage == 0 else 2, end_padded=end_padded)
+            stages.append(nn.Sequential(first, *(ResidualBlock(n_out, n_out, 1) for _ in range(n - 1))))
             n_in = n_out
         self.stages = nn.Sequential(*stages)
         self.head = nn.Linear(n_in, n_classes)
@@ -124,7 +147,7 @@ def resnet_cifar(
     if wrong := {name: size for name, size in sizes.items() if size < 1}:
         msg = f"{', '.join(f'{name} = {size}' for name, size in wrong.items())} must be at least 1."
         raise ValueError(msg)
-    model = CifarResNet(n_blocks, **sizes)
+    model = CifarResNet([n_blocks] * _N_STAGES, **sizes)
     _draw_weights(model, generator or torch.Generator().manual_seed(0))
     return model
 
