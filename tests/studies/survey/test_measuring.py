@@ -209,7 +209,7 @@ def test_drawn_weights_need_no_file_and_keep_the_numbers_of_the_model(drawn):
     recipe = replace(RECIPE, weights="drawn", max_heads=4, grid=7)
     survey = measure_models(["mae-base", "gpt2"], recipe)
     assert [name for name, _ in drawn] == ["mae-base", "gpt2"]
-    assert drawn[0][1] == {"max_positions": 50, "grid": 7, "max_heads": 4}
+    assert drawn[0][1] == {"max_positions": 50, "grid": 7, "max_heads": 4, "logit_sd": None}
     assert survey.models["n_heads"].tolist() == [24, 24]
     rows = survey.heads[survey.heads["model"] == "gpt2"]
     assert list(zip(rows["layer"], rows["head"], strict=True)) == [(0, 0), (0, 2), (3, 0), (3, 2)]
@@ -231,6 +231,22 @@ def test_drawn_weights_of_a_model_of_the_registry():
     survey = measure_models(["deit-tiny-distilled"], replace(RECIPE, weights="drawn", max_heads=4, grid=4))
     assert survey.models.iloc[0][["n_layers", "n_heads", "n_measured", "n_nodes"]].tolist() == [12, 36, 4, 18]
     assert survey.heads[["layer", "head"]].to_numpy().tolist() == [[0, 0], [3, 0], [6, 0], [9, 0]]
+
+
+@pytest.mark.parametrize(
+    ("reference", "fields", "n_nodes"),
+    [
+        ("zoo:mae-xs", {"largest_grid": 4}, 17),
+        ("zoo:mae-xs", {"largest_grid": 6}, 37),
+        ("zoo:mae-xs", {"largest_grid": 4, "grid": 5}, 26),
+        ("zoo:bert-s", {"largest_grid": 4}, 13),
+        ("deit-tiny-distilled", {"largest_grid": 4, "weights": "drawn"}, 18),
+        ("gpt2", {"largest_grid": 4, "weights": "drawn", "max_positions": 30}, 30),
+    ],
+)
+def test_only_pictures_of_more_rows_are_resampled(reference, fields, n_nodes):
+    found = read_weights(reference, replace(RECIPE, max_heads=4, **fields))
+    assert found.positions.shape[-2] == n_nodes
 
 
 def test_drawn_weights_of_a_tiny_model_are_its_first_ones(weights_of):

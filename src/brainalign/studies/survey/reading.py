@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -40,6 +41,8 @@ class SurveyRecipe:
         How many positions of a text become nodes.
     grid : int, optional
         Rows and columns to which the patches of every picture are resampled; each model's own by default.
+    largest_grid : int, optional
+        Pictures of more rows or columns of patches than this are resampled to so many; without effect beside `grid`.
     graph : GraphRecipe
         From weights to a graph.
     starts : int
@@ -63,6 +66,7 @@ class SurveyRecipe:
     positions: Positions = "study"
     max_positions: int = 50
     grid: int | None = None
+    largest_grid: int | None = None
     graph: GraphRecipe = STUDY_RECIPE
     starts: int = 8
     max_heads: int | None = None
@@ -192,9 +196,10 @@ def _read(reference: str, recipe: SurveyRecipe) -> tuple[SpatialAttention, tuple
     parsed = parse_reference(reference)
     if parsed.hub in HUBS:
         files_of(str(parsed.files))  # a model that was not fetched is missing; a survey does not fetch
-    found = spatial_attention(
-        reference, positions=recipe.positions, max_positions=recipe.max_positions, grid=recipe.grid
-    )
+    read = partial(spatial_attention, reference, positions=recipe.positions, max_positions=recipe.max_positions)
+    found = read(grid=recipe.grid)
+    if recipe.grid is None and recipe.largest_grid and max(found.grid or (0,)) > recipe.largest_grid:
+        found = read(grid=recipe.largest_grid)
     return found, (found.n_layers, found.n_heads)
 
 
@@ -202,13 +207,17 @@ def _draw(reference: str, recipe: SurveyRecipe) -> tuple[SpatialAttention, tuple
     parsed = parse_reference(reference)
     if parsed.hub in ("zoo", "file"):
         return _read(str(replace(parsed, random=True)), recipe)
+    from brainalign.models.attention_shapes import n_nodes
     from brainalign.models.drawn import drawn_attention, head_counts
 
+    grid, most = recipe.grid, recipe.largest_grid
+    if grid is None and most and n_nodes(reference, grid=most) < n_nodes(reference):
+        grid = most
     drawn = drawn_attention(
         reference,
         generator=recipe.generator(reference, "weights"),
         max_positions=recipe.max_positions,
-        grid=recipe.grid,
+        grid=grid,
         max_heads=recipe.max_heads,
         logit_sd=recipe.logit_sd,
     )

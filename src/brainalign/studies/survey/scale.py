@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainalign.models.attention_shapes import attention_shape, n_nodes
+from brainalign.models.attention_shapes import attention_shape
 from brainalign.studies.survey.measuring import measure_models
 from brainalign.studies.survey.reading import SurveyRecipe
 from brainalign.topology import fit_space
 from brainalign.topology.axes import Space
 
-_PREFIX_TOKENS = 2  # class and distillation token, which no grid counts
 _SUMMARIES = {"sum": np.sum, "mean": np.mean, "median": np.median}
 
 
@@ -83,22 +82,14 @@ def measure_drawn(
     if n_draws < 1:
         msg = f"n_draws = {n_draws} draws nothing; give at least 1."
         raise ValueError(msg)
-    capped = {model_id: n_nodes(model_id) > largest_grid**2 + _PREFIX_TOKENS for model_id in model_ids}
-    groups = {
-        grid: [model_id for model_id, is_large in capped.items() if is_large == (grid is not None)]
-        for grid in (None, largest_grid)
-    }
+    shape = {"largest_grid": largest_grid, "max_heads": max_heads, "logit_sd": logit_sd, "starts": starts}
     tables = []
     for draw in range(n_draws):
-        for grid, chosen in groups.items():
-            own = {"grid": grid, "max_heads": max_heads, "starts": starts, "seed": seed + draw}
-            recipe = SurveyRecipe(weights="drawn", logit_sd=logit_sd, **own)
-            if chosen:
-                survey = measure_models(chosen, recipe)
-                if len(survey.problems):
-                    msg = "; ".join(f"{model}: {problem}" for model, problem in survey.problems.items())
-                    raise ValueError(msg)
-                tables.append(survey.heads.assign(draw=draw))
+        survey = measure_models(model_ids, SurveyRecipe(weights="drawn", seed=seed + draw, **shape))
+        if len(survey.problems):
+            msg = "; ".join(f"{model}: {problem}" for model, problem in survey.problems.items())
+            raise ValueError(msg)
+        tables.append(survey.heads.assign(draw=draw))
     found = pd.concat(tables, ignore_index=True)
     return found[["draw", *found.columns.drop("draw")]]
 
