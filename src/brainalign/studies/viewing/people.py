@@ -140,7 +140,9 @@ def watch_with_person(
     A model sees the frame at the beginning of every volume, with the words that label it (WordNet) as its caption.
     Frames lie in ``frames/FILM/000001.jpg`` and so on below `brainalign data where hcp-7t-movies`, with FILM out of
     `brainalign.datasets.hcp_movies.FILMS`, for example from
-    ``ffmpeg -i 7T_MOVIE1_CC1_v2.mp4 -vf fps=1 frames/MOVIE1_CC1/%06d.jpg``.
+    ``ffmpeg -i 7T_MOVIE1_CC1.mp4 -vf fps=1 frames/MOVIE1_CC1/%06d.jpg``. There are two cuts of the films: people who
+    were scanned from 22 August 2014 on saw those of the files with ``_v2``, the others those without. Nothing in the
+    files says which a person saw; the release lists it, and frames of the other cut are shifted against the responses.
     """
     recording = load_hcp_movies(subject, (*learning_runs, *watched_runs), mesh="32k")
     is_learned = recording.samples["run"].isin([RUNS[run] for run in learning_runs]).to_numpy()
