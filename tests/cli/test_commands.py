@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import pytest
 
+from brainalign import devices
 from brainalign.catalogue.entries import catalogue
 from brainalign.cli.parameter_values import join_pairs, split_pairs
 from brainalign.runs.errors import UsageError
@@ -385,6 +386,18 @@ def test_which_runs_to_remove_must_be_said(ran, brainalign):
     assert answer.code == 2
     assert "--older-than" in answer.err
     assert len(ran.store.good_runs("tiny")) == 1
+
+
+# Devices
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1", "mps"])
+def test_a_device_that_is_not_there_is_refused_by_a_chapter_that_uses_none(tiny, brainalign, monkeypatch, device):
+    monkeypatch.setattr(devices, "_devices_here", lambda: ["cpu"])
+    answer = brainalign("run", "tiny", "-p", "device", device)
+    assert (answer.code, answer.out) == (2, "")  # nothing was started
+    assert f"tiny: device = '{device}' is not on this machine; there are: cpu." in answer.err
+    assert not tiny.runs.exists()
 
 
 # Doctor

@@ -50,6 +50,18 @@ def test_params_works_under_the_name_that_is_installed(command):
 
 
 @pytest.mark.parametrize(
+    "words", [["zoo"], ["zoo", "list", "--json"], ["list"], ["params", "topology"], ["runs", "list"]]
+)
+def test_what_only_lists_does_not_wait_for_torch(command, words):
+    said = f"import sys; sys.argv[1:] = {words}; from brainalign.cli import main\n"
+    said += "slow = {'torch', 'pandas', 'scipy.stats'}\n"
+    said += "try:\n    main()\nfinally:\n    print(slow & sys.modules.keys(), file=sys.stderr)"
+    done = command(program=(sys.executable, "-c", said))
+    assert done.stderr == "set()\n"
+    assert len(done.stdout.splitlines()) >= 1
+
+
+@pytest.mark.parametrize(
     ("words", "text"),
     [
         (["run", "topologie"], "brainalign: unknown chapter: 'topologie'. Did you mean 'topology'?"),

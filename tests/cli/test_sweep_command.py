@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 
+from brainalign import devices
 from brainalign.cli import sweeps
 from brainalign.runs import plan as plans
 from brainalign.runs.sweeps.driver import SweepInterruptedError
@@ -73,6 +74,15 @@ def test_a_sweep_runs_what_is_missing_and_tells_every_run(brainalign, tiny, grid
     mended = brainalign("sweep", "tiny", "--grid", str(grid), "--retry-failed")
     assert (mended.code, mended.lines[-2]) == (0, "3 of 3 runs are done. As a table:")
     assert sorted(executed) == [1, 2, 2, 3]
+
+
+def test_a_device_that_is_not_there_starts_no_sweep_on_this_machine(brainalign, tiny, grid, here, monkeypatch):
+    monkeypatch.setattr(devices, "_devices_here", lambda: ["cpu"])
+    grid.write_text(f"values: {{device: cuda}}\n{GRID}", encoding="utf-8")
+    answer = brainalign("sweep", "tiny", "--grid", str(grid))
+    assert (answer.code, here) == (2, [])
+    assert "device = 'cuda' is not on this machine" in answer.err
+    assert not tiny.runs.exists()
 
 
 def test_a_sweep_of_which_all_is_there_can_be_collected(brainalign, tiny, grid, here, monkeypatch):

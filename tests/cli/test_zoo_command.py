@@ -7,7 +7,8 @@ import json
 import pytest
 from numpy.testing import assert_equal
 
-from brainalign.models.zoo import RECIPES, read_cards
+from brainalign.catalogue.zoo_cards import read_cards
+from brainalign.models.zoo import RECIPES
 
 pytestmark = pytest.mark.training
 
@@ -43,9 +44,16 @@ def test_a_model_is_trained_evaluated_and_found_again(brainalign, tmp_path):
         assert f" {result['value']:.3f} " in line
 
 
+def test_the_cards_are_there_for_programs(brainalign):
+    cards = json.loads(brainalign("zoo", "list", "--json").out)
+    assert_equal(cards, [vars(card) for card in read_cards()])
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
+        (("train", "mae-xs", "--device", "cuda:99"), 2, "device = 'cuda:99' is not on this machine"),
+        (("train", "mae-xs", "--device", "gpu"), 2, "device = 'gpu' is unknown"),
         (("train", "mea-xs"), 2, "unknown model of the mini-zoo 'mea-xs'. Did you mean 'mae-xs'?"),
         (("evaluate", "meter"), 2, "unknown model of the mini-zoo 'meter'. Did you mean 'meter-s'?"),
         (("evaluate", "mae-xs", "--seed", "77"), 1, "mae-xs-77.safetensors is missing"),

@@ -102,6 +102,23 @@ def test_both_formats_hold_the_same(tiny, tmp_path, ending):
     assert [file.name for file in tmp_path.iterdir() if "partial" in file.name] == []
 
 
+@pytest.mark.parametrize("seed", [2**53 + 1, 2**63 - 1, 2**63, 2**64 + 1, -(2**70)])
+@pytest.mark.parametrize("others", [[{}], [{"seed": 1}], [{"seed": 0.5}], []])
+def test_long_numbers_keep_all_digits(tiny, tmp_path, seed, others):
+    """Also beside runs without such a number, where a table would make floats of them."""
+    keep(tiny, values={"seed": seed}, results={"drawn": seed, "x": 1})
+    for number, values in enumerate(others):
+        keep(tiny, values={"n": 1, **values}, results={"x": 2}, started=f"2027-01-0{number + 1}T00:00:00+00:00")
+    table = collect_runs(tiny.store)
+    assert (table["parameters.seed"][0], table["results.drawn"][0]) == (seed, seed)
+    for ending in ("parquet", "csv"):
+        path = tmp_path / f"runs.{ending}"
+        write_table(table, path)
+        back = pd.read_parquet(path) if ending == "parquet" else pd.read_csv(path, dtype=str)
+        assert back["parameters.seed"][0] == back["results.drawn"][0] == str(seed)
+        assert back["results.x"].astype(float).tolist() == [1, 2][: len(table)]
+
+
 def test_another_format_or_a_missing_folder_is_refused(tiny, tmp_path):
     table = collect_runs(tiny.store)
     with pytest.raises(UsageError, match=r"^runs\.xlsx ends neither in \.parquet nor"):

@@ -10,6 +10,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import nbformat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +73,35 @@ def test_a_full_disk_while_the_chapter_writes_makes_a_failed_run(ran, monkeypatc
     monkeypatch.setattr(engine.papermill, "execute_notebook", full)
     with pytest.raises(ChapterFailedError, match="No space left on device"):
         run_chapter(ran.chapter, force=True)
+    assert ran.store.find("tiny", ran.key()).results()["total"] == 7.5
+
+
+@pytest.mark.usefixtures("no_kernel")
+def test_a_full_disk_while_the_notebook_is_saved(ran, monkeypatch):
+    before, write = ran.bytes_of_runs(), nbformat.write
+
+    def full(notebook, path, **options):
+        if Path(path).name != "notebook.ipynb":
+            return write(notebook, path, **options)
+        Path(path).write_text("{", encoding="utf-8")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(execution.nbformat, "write", full)
+    with pytest.raises(StoreError, match=r"^the run of tiny cannot be kept in .*: No space left on device"):
+        run_chapter(ran.chapter, force=True)
+    monkeypatch.undo()
+    assert ran.bytes_of_runs() == before
+
+
+@pytest.mark.parametrize("written", ["", '{"cells": [', "no notebook"])
+def test_a_notebook_that_was_cut_off_makes_a_failed_run(ran, monkeypatch, written):
+    def half(_, target, **__):
+        Path(target.format()).write_text(written, encoding="utf-8")
+
+    monkeypatch.setattr(engine.papermill, "execute_notebook", half)
+    with pytest.raises(ChapterFailedError, match="CutOffNotebook: its notebook was cut off") as raised:
+        run_chapter(ran.chapter, force=True)
+    assert [path.name for path in raised.value.run.folder.iterdir()] == ["manifest.json"]
     assert ran.store.find("tiny", ran.key()).results()["total"] == 7.5
 
 

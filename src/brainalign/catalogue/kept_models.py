@@ -16,7 +16,7 @@ from brainalign.catalogue.files import ChecksumError, DataFile, MissingDataError
 from brainalign.catalogue.home import data_home
 from brainalign.catalogue.locations import project_root
 from brainalign.catalogue.model_list import model_rows
-from brainalign.catalogue.references import Reference, parse_reference, rows_of
+from brainalign.catalogue.references import PACKAGED, Reference, parse_reference, rows_of
 
 EXTRACT = "extract.safetensors"
 """Name of the file with the parts of a checkpoint that are kept."""
@@ -87,10 +87,8 @@ LENDERS_AT_HAND = {"text": "minilm"}
 
 def is_at_hand(reference: str) -> bool:
     """Whether a reference names a model of an installed package or of the user's own, which may be a rotary one."""
-    try:
-        return parse_reference(reference).hub in ("package", "file")
-    except ValueError:
-        return False  # a dataset
+    # By its beginning: a dataset is no model, and the list of models need not be there to say so.
+    return reference.startswith("file:") or re.split("[#@]", reference)[0] in PACKAGED
 
 
 def models_home() -> Path:

@@ -28,9 +28,11 @@ FORMS = (
 FILE = "file:"
 """What stands before a path on this machine."""
 
+PACKAGED = ("minilm", "smollm2", "dinov2-s-saliency")
+"""Models whose weights come with packages that are installed."""
+
 _SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".onnx", ".h5", ".json")
 _RANDOM = "random"
-_PACKAGED = ("minilm", "smollm2", "dinov2-s-saliency")
 _PREFIXES = tuple(hub for hub in get_args(Hub) if hub != "package")
 _NAMES = {
     "timm": r"[\w.-]+",
@@ -158,7 +160,7 @@ def _build(text: str, hub: Hub, name: str, tower: str | None, suffix: str | None
 
 def _parse_id(text: str) -> Reference:
     name, tower, suffix = _split(text)
-    if name in _PACKAGED:
+    if name in PACKAGED:
         return _build(text, "package", name, tower, suffix)
     row = model_rows().get(name)
     if row is None:

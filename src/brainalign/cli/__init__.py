@@ -262,6 +262,10 @@ def main() -> None:
     except ChapterFailedError as error:
         _show_error(open_console(stderr=True), error.run)
         sys.exit(1)
+    except OSError as error:  # of a disk: full, not allowed, links that lead in a circle
+        if error.strerror is None:
+            raise
+        _fail(f"{error.strerror}: {error.filename or 'a file could not be read or written'}.", 1)
 
 
 def _fail(message: str, code: int) -> None:

@@ -17,7 +17,7 @@ from brainalign.catalogue.home import data_home
 from brainalign.cli.bad_input import bad_input
 from brainalign.cli.console import open_console, readable_bytes
 from brainalign.runs.errors import UsageError
-from brainalign.runs.progress import open_bars
+from brainalign.runs.progress import PlainLines, open_bars
 
 data_app = typer.Typer(help="List, get and verify the data, and say where it lies.", no_args_is_help=True)
 
@@ -100,13 +100,15 @@ def _known(names: list[str]) -> list[str]:
 
 @contextmanager
 def _bar(console: Console, name: str, n_bytes: int) -> Iterator:
-    """Draws how many bytes of all files have arrived, in a terminal; yields the function that is told of them."""
+    """Shows how many bytes of all files have arrived; yields the function that is told of them."""
     with open_bars(console, DownloadColumn(), TransferSpeedColumn()) as bars:
-        task = bars.add_task(name, total=n_bytes)
+        task, lines = bars.add_task(name, total=n_bytes), PlainLines(console, bars)
         arrived: dict[str, int] = {}
 
         def on_progress(path: str, n_bytes_here: int) -> None:
             arrived[path] = n_bytes_here
-            bars.update(task, completed=sum(list(arrived.values())))
+            n_bytes_in_all = sum(list(arrived.values()))
+            bars.update(task, completed=n_bytes_in_all)
+            lines.tell(f"{name}: {readable_bytes(n_bytes_in_all)} of {readable_bytes(n_bytes)}")
 
         yield on_progress

@@ -99,6 +99,7 @@ def sweep(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a large sweep.")] = False,
 ) -> None:
     """Run a chapter with every combination of a grid; what is there already is skipped, and any stop can be resumed."""
+    from brainalign.runs.execution import check_device
     from brainalign.runs.plan import check_room, plan_sweep
     from brainalign.runs.sweeps.driver import prepare
 
@@ -111,6 +112,9 @@ def sweep(
     prepared = prepare(found, points, retry_failed=retry_failed)
     record = prepared.record
     check_room([replace(planned, n_existing=len(record.runs) - record.count("pending"))])
+    if scheduler is None and not slurm:
+        for device in dict.fromkeys(record.runs[run_id].values.get("device", "auto") for run_id in prepared.pending):
+            check_device(device, owner=chapter)
     prepared.save()
     console = open_console()
     states = ", ".join(f"{record.count(state)} {state}" for state in ("done", "failed", "pending"))

@@ -13,14 +13,15 @@ from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from brainalign.catalogue.zoo_cards import read_cards
 from brainalign.cli.bad_input import bad_input
-from brainalign.cli.console import open_console
-from brainalign.runs.progress import open_bars
+from brainalign.cli.console import open_console, print_json
+from brainalign.runs.progress import PlainLines, open_bars
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from brainalign.models.zoo import Card
+    from brainalign.catalogue.zoo_cards import Card
 
 zoo_app = typer.Typer(help="List the mini-zoo, train a model of it, or evaluate one.", no_args_is_help=False)
 
@@ -38,14 +39,17 @@ def summary(context: typer.Context) -> None:
 
 
 @zoo_app.command("list")
-def list_zoo() -> None:
+def list_zoo(
+    json_: Annotated[bool, typer.Option("--json", help="The cards as JSON, for programs.")] = False,
+) -> None:
     """List the shipped models with the first result of their cards."""
-    from brainalign.models.zoo import read_cards
-
+    cards = read_cards()
+    if json_:
+        print_json([vars(card) for card in cards])
+        return
     table = Table(
         "model", "seed", "objective", "steps", "minutes", *_HEADINGS[2:5], _HEADINGS[6], box=None, pad_edge=False
     )
-    cards = read_cards()
     for card in cards:
         metric, result = next(iter(card.results.items()))
         made = (card.name, str(card.seed), card.objective, str(card.steps), f"{card.minutes:.1f}")
@@ -60,7 +64,7 @@ def list_zoo() -> None:
 def train(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Model of the mini-zoo; see: brainalign zoo")],
     seed: Seed = 0,
-    device: Annotated[str, typer.Option(help="Where to compute, for example cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda, cuda:N, or mps.")] = "cpu",
     steps: Annotated[int | None, typer.Option(min=1, help="Length of the schedule; by default the recipe's.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for the weights, the card and the restart file.")] = _OUTPUT,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads; the models are too small for many.")] = 2,
@@ -68,12 +72,15 @@ def train(
     """Train a model, go on where a stopped training was, and evaluate it."""
     import torch
 
+    from brainalign.devices import resolve_device
     from brainalign.models.zoo import make_card, train_zoo, write_cards
 
+    with bad_input():
+        place = resolve_device(device)
     torch.set_num_threads(min(threads, os.cpu_count() or 1))
     console = open_console()
     with bad_input(), _bar(console, name) as bar:
-        trained = train_zoo(name, seed, folder=output, device=device, progress=bar, steps=steps)
+        trained = train_zoo(name, seed, folder=output, device=place, progress=bar, steps=steps)
     console.print(Text(f"weights: {trained.path}, {trained.seconds / 60:.1f} minutes of processor time"))
     card = make_card(name, seed, folder=output, minutes=trained.seconds / 60)
     write_cards([card], output)
@@ -89,15 +96,20 @@ def evaluate(
     """Measure models on handwritten digits that training never used, beside chance, oracles and controls."""
     import torch
 
-    from brainalign.models.zoo import make_card, read_cards, zoo_folder
+    from brainalign.models.zoo import make_card, zoo_folder
 
     torch.set_num_threads(1)  # batches of small matrices; results do not depend on the machine
     place = folder or zoo_folder()
     minutes = {(card.name, card.seed): card.minutes for card in read_cards(place)}
-    with bad_input():
+    console, cards = open_console(), []
+    with bad_input(), open_bars(console, MofNCompleteColumn(), TimeRemainingColumn()) as bars:
         wanted = _wanted(name, seed, place)
-        cards = [make_card(*one, folder=place, minutes=minutes.get(one, 0.0)) for one in wanted]
-    _print_results(open_console(), cards)
+        task, lines = bars.add_task("evaluating", total=len(wanted)), PlainLines(console, bars)
+        for one in wanted:
+            cards.append(make_card(*one, folder=place, minutes=minutes.get(one, 0.0)))
+            bars.advance(task)
+            lines.tell(f"evaluating: {len(cards)} of {len(wanted)} models")
+    _print_results(console, cards)
 
 
 def _wanted(name: str | None, seed: int | None, folder: Path) -> list[tuple[str, int]]:
@@ -131,9 +143,10 @@ def _number(value: float | None) -> str:
 @contextmanager
 def _bar(console: Console, name: str) -> Iterator[Any]:
     with open_bars(console, MofNCompleteColumn(), TimeRemainingColumn()) as bars:
-        task = bars.add_task(name, total=None)
+        task, lines = bars.add_task(name, total=None), PlainLines(console, bars)
 
         def advance(done: int, total: int, loss: float) -> None:
             bars.update(task, completed=done, total=total, description=f"{name}, loss {loss:.3f}")
+            lines.tell(f"{name}: {done} of {total} steps, loss {loss:.3f}")
 
         yield advance

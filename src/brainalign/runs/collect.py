@@ -18,6 +18,8 @@ PARAMETER, RESULT = "parameters.", "results."
 FORMATS = (".parquet", ".csv")
 """Endings of the files that a table can be written to."""
 
+_MOST_EXACT = 2**53  # whole numbers up to here are floats, too
+
 _FACTS = ("chapter", "run_id", "status", "profile", "started", "seconds", "peak_memory_bytes", "commit")
 
 
@@ -46,11 +48,13 @@ def collect_runs(
     DataFrame
         A row per run, good or failed, sorted by chapter and time: chapter, run_id, status, profile, started (UTC),
         seconds, peak_memory_bytes, commit, error; then ``parameters.NAME`` and ``results.NAME``. A result that is a
-        mapping has a column for each of its numbers, ``results.NAME.PART``. Empty where a run has no such value.
+        mapping has a column for each of its numbers, ``results.NAME.PART``. Empty where a run has no such value. Whole
+        numbers beyond 2^53, for example seeds, keep all their digits: their column holds Python's own integers.
     """
     store = store or RunStore()
     rows = [_row(run, with_lists) for run in store.runs(chapters, run_ids=run_ids)]
-    table = pd.DataFrame(rows, columns=list(dict.fromkeys(name for row in rows for name in row)) or [*_FACTS, "error"])
+    names = list(dict.fromkeys(name for row in rows for name in row)) or [*_FACTS, "error"]
+    table = pd.DataFrame({name: _column([row.get(name) for row in rows]) for name in names})
     order = [name for start in ("", PARAMETER, RESULT) for name in table if _start(name) == start]
     return table[order].sort_values(["chapter", "started", "run_id"], ignore_index=True)
 
@@ -105,6 +109,15 @@ def _row(run: Run, with_lists: bool) -> dict[str, Any]:
     return row
 
 
+def _column(values: list[Any]) -> pd.Series:
+    # With a gap among them, pandas would make floats of whole numbers, which hold no more than 53 bits.
+    return pd.Series(values, dtype=object if any(map(_is_long, values)) else None)
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) > _MOST_EXACT
+
+
 def _cell(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list | dict) else value
 
@@ -114,11 +127,12 @@ def _start(name: str) -> str:
 
 
 def _one_type_a_column(table: pd.DataFrame) -> pd.DataFrame:
-    """Parquet has one type per column: where chapters or runs disagree, all values become text."""
+    """Parquet has one type per column: where chapters or runs disagree, or a number is too long, all become text."""
     mixed = {}
     for name in table:
-        types = {type(value) for value in table[name].dropna()}
-        if len(types) > 1 and not types <= {int, float}:
+        values = table[name].dropna()
+        types = {type(value) for value in values}
+        if (len(types) > 1 and not types <= {int, float}) or any(map(_is_long, values)):
             mixed[name] = table[name].map(_text, na_action="ignore")
     return table.assign(**mixed)
 

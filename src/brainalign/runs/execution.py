@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
@@ -111,8 +112,8 @@ def run_chapter(
     Raises
     ------
     UsageError
-        For a parameter that does not exist or is not allowed, when the cell of parameters has lost its tag, and for
-        fewer than one thread.
+        For a parameter that does not exist or is not allowed, a device that is not there, when the cell of parameters
+        has lost its tag, and for fewer than one thread.
     MissingDataError, ChecksumError
         When a file that the chapter reads cannot be trusted.
     ChapterFailedError
@@ -127,6 +128,7 @@ def run_chapter(
     existing = store.find(chapter.name, key)
     if existing and not force:
         return Outcome(existing, reused=True, reasons=[])
+    check_device(parameters.device, owner=chapter.name)
     reasons = _reasons(chapter, key, store, forced=existing is not None)
     if on_start:
         on_start(reasons)
@@ -166,7 +168,9 @@ def execute_run(asked: AskedRun, store: RunStore) -> Run:
     _check_parameter_cell(asked.chapter)
     folder = store.new_folder(asked.chapter.name, asked.key)
     try:
-        run = store.commit(folder, _measure(asked, folder))
+        with store.keeping(asked.chapter.name):
+            manifest = _measure(asked, folder)
+        run = store.commit(folder, manifest)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)  # interrupted, or its data is gone: nothing was measured
         raise
@@ -186,6 +190,32 @@ def _check_parameter_cell(chapter: Chapter) -> None:
         raise UsageError(msg)
 
 
+def check_device(name: str, *, owner: str) -> None:
+    """Refuse a device that is not on this machine, also for a chapter that computes nothing on it.
+
+    Parameters
+    ----------
+    name : str
+        Value of the parameter `device`.
+    owner : str
+        Name of the chapter, for the error's text.
+
+    Raises
+    ------
+    UsageError
+        With the devices that are there.
+    """
+    if name in ("auto", "cpu"):  # they are everywhere, and need not wait for torch
+        return
+    # By its name: this room does without torch, which only such a request imports.
+    resolve_device = importlib.import_module("brainalign.devices").resolve_device
+    try:
+        resolve_device(name)
+    except ValueError as error:
+        msg = f"{owner}: {error}"
+        raise UsageError(msg) from None
+
+
 def _measure(asked: AskedRun, folder: Path) -> Manifest:
     chapter, parameters, key = asked.chapter, asked.parameters, asked.key
     started, clock = now(), time.monotonic()
@@ -201,7 +231,8 @@ def _measure(asked: AskedRun, folder: Path) -> Manifest:
     error = error or wrong
     device, notices = _device_used(logs.take(DEVICE_LOG))
     stages = [json.loads(line) for line in logs.take(STAGE_LOG)]
-    _clean_notebook(folder)
+    wrong = _clean_notebook(folder)
+    error = error or wrong
     return Manifest(
         run_id=key.digest[:12],
         key=key.digest,
@@ -346,12 +377,17 @@ def _describe_cell_error(raised: PapermillExecutionError) -> dict[str, Any]:
     }
 
 
-def _clean_notebook(folder: Path) -> None:
-    """Remove folders of this machine from the executed notebook."""
+def _clean_notebook(folder: Path) -> dict[str, Any] | None:
+    """Remove folders of this machine from the executed notebook; one that was cut off is removed, and that is said."""
     path = folder / NOTEBOOK
     if not path.exists():
-        return
-    notebook = nbformat.read(path, as_version=4)
+        return None
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except ValueError:  # what is no JSON, and what is no notebook
+        path.unlink()
+        text = "its notebook was cut off while it was written, for example because the disk is full; run it again."
+        return _describe_error("CutOffNotebook", text)
     for name in ("input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(name, None)
     for cell in notebook.cells:
@@ -365,3 +401,4 @@ def _clean_notebook(folder: Path) -> None:
                 texts = {mime: text for mime, text in output.data.items() if mime.endswith(_TEXT_MIMES)}
                 output.data.update({mime: scrub(text) for mime, text in texts.items()})
     nbformat.write(notebook, path)
+    return None

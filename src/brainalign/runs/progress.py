@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,6 +22,31 @@ def open_bars(console: Console, *columns: ProgressColumn) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not is_seen)
 
 
+class PlainLines:
+    """Says how far something is where no bar is drawn, in a log or a pipe: a line from time to time.
+
+    Parameters
+    ----------
+    console : Console
+        Where to write.
+    bars : Progress
+        The bars that are drawn instead where someone sees them.
+    every : float
+        Seconds before the first line, and between two.
+    """
+
+    def __init__(self, console: Console, bars: Progress, every: float = 10) -> None:
+        self._console, self._is_needed, self._every = console, bars.disable, every
+        self._began = self._last = time.monotonic()
+
+    def tell(self, text: str) -> None:
+        """Say how far it is, unless that was said just now."""
+        now = time.monotonic()
+        if self._is_needed and now - self._last >= self._every:
+            self._last = now
+            self._console.print(Text(f"{text}, {now - self._began:.0f} s"))
+
+
 class ChapterProgress:
     """Shows which chapter and cell is being executed.
 
@@ -35,7 +61,7 @@ class ChapterProgress:
     """
 
     def __init__(self, console: Console, bars: Progress, n_chapters: int) -> None:
-        self._console, self._bars = console, bars
+        self._console, self._bars, self._lines = console, bars, PlainLines(console, bars)
         self._chapters = bars.add_task("chapters", total=n_chapters, visible=n_chapters > 1)
         self._cells: dict[str, TaskID] = {}
 
@@ -47,6 +73,7 @@ class ChapterProgress:
     def cell(self, chapter: str, done: int, total: int) -> None:
         """Say that a cell of a chapter is finished."""
         self._bars.update(self._cells[chapter], completed=done, total=total)
+        self._lines.tell(f"{chapter}: {done} of {total} cells")
 
     def finish(self, chapter: str, outcome: Outcome) -> None:
         """Say how a chapter ended."""

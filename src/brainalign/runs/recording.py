@@ -7,11 +7,13 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from IPython.display import display
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RUN_FOLDER = "BRAINALIGN_RUN_FOLDER"
 """Environment variable with the folder of the run in progress; unset when a notebook is opened by hand."""

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import warnings
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ _HIDDEN = re.compile(r"\.(?P<run>[^-]+)-(?P<machine>[^-]+)-(?P<process>\d+)(\.\w
 _PASSED_OVER = "passed over and left alone"
 _KEY_PARTS = {field.name for field in fields(RunKey)}
 _MOST_TRIES = 100
+_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ class RunStore:
 
     def __init__(self, folder: Path | None = None) -> None:
         named = os.environ.get("BRAINALIGN_RUNS")
-        self.folder = folder or (Path(named).expanduser().resolve() if named else project_root() / "runs")
+        # Not Path.resolve, which raises where links lead in a circle: what writes there says so in words.
+        self.folder = folder or (Path(os.path.realpath(Path(named).expanduser())) if named else project_root() / "runs")
 
     def good_runs(self, chapter: str) -> list[Run]:
         """Good runs of a chapter, the latest first."""
@@ -190,6 +192,22 @@ class RunStore:
             raise _cannot_keep(chapter, self.folder, error) from error
         return folder
 
+    @contextmanager
+    def keeping(self, chapter: str) -> Iterator[None]:
+        """Say in words, within the block, that the disk of the store does not take what is written.
+
+        Raises
+        ------
+        StoreError
+            As of `commit`.
+        """
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _OF_A_DISK:
+                raise
+            raise _cannot_keep(chapter, self.folder, error) from error
+
     def commit(self, folder: Path, manifest: Manifest) -> Run:
         """Write the manifest and move the run to its place; a failed run never takes the place of a good one.
 
@@ -271,12 +289,22 @@ def _read(folder: Path) -> Run | None:
         text = (folder / MANIFEST).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise _unreadable(error) from error
     manifest = Manifest.from_json(text)
     if set(manifest.key_parts) != _KEY_PARTS:
         msg = f"its key has the parts {', '.join(manifest.key_parts)}, and not {', '.join(sorted(_KEY_PARTS))}"
         raise ManifestError(msg)
-    _check_outputs(folder, manifest)
+    try:
+        _check_outputs(folder, manifest)
+    except OSError as error:
+        raise _unreadable(error) from error
     return Run(folder, manifest)
+
+
+def _unreadable(error: OSError) -> ManifestError:
+    """For links that lead in a circle, and for files of others."""
+    return ManifestError(f"its {Path(str(error.filename)).name} cannot be read ({error.strerror})")
 
 
 def _check_outputs(folder: Path, manifest: Manifest) -> None:

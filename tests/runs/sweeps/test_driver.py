@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from filelock import FileLock
 
+from brainalign import devices
 from brainalign.catalogue.entries import MissingDataError
 from brainalign.runs import execution
 from brainalign.runs.errors import StoreError, UsageError
@@ -53,6 +54,14 @@ def test_runs_that_others_have_made_are_skipped(tiny, client, executed):
 def test_points_with_the_same_parameters_are_one_run(tiny, client, executed):
     sweep, _ = start(client, make_grid({"product": {"n": [4, "4"]}}))
     assert (len(sweep.record.runs), executed) == (1, [4])
+
+
+def test_a_worker_without_the_device_says_so(tiny, client, executed, monkeypatch):
+    monkeypatch.setattr(devices, "_devices_here", lambda: ["cpu"])
+    sweep, _ = start(client, make_grid({"product": {"n": [4]}, "values": {"device": "cuda"}}))
+    (run,) = sweep.record.runs.values()
+    assert (run.state, executed) == ("failed", [])
+    assert "device = 'cuda' is not on this machine; there are: cpu" in run.error
 
 
 def test_a_failure_is_kept_with_its_error_and_tried_again_only_when_asked(tiny, client, executed):

@@ -1,7 +1,8 @@
 """The mini-zoo: tiny Transformers of the libraries' own classes, trained on captioned digit scenes."""
 
+from brainalign.catalogue.zoo_cards import Card, read_cards
 from brainalign.models.zoo.architectures import as_pixels
-from brainalign.models.zoo.cards import Card, make_card, read_cards, write_cards
+from brainalign.models.zoo.cards import make_card, write_cards
 from brainalign.models.zoo.evaluation import Measurement, evaluate_zoo
 from brainalign.models.zoo.loading import load_zoo
 from brainalign.models.zoo.recipes import RECIPES, Recipe, zoo_names

@@ -66,7 +66,7 @@ class Sweep:
             values=run.values,
             profile=self.grid.profile,
             key=run.key,
-            store=str(self.store.folder.resolve()),
+            store=str(self.store.folder.absolute()),
             known_failure=self.failures[run_id],
             n_threads=n_threads,
             timeouts=timeouts,

@@ -153,5 +153,5 @@ def read_record(store: RunStore, name: str) -> SweepRecord:
 def _read(path: Path) -> SweepRecord | None:
     try:
         return SweepRecord.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return None  # written by another version: the store tells what has been done
+    except (OSError, ValidationError):
+        return None  # gone, or written by another version: the store tells what has been done

@@ -17,7 +17,7 @@ from brainalign.catalogue.home import use_data_home
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.engine import CellWatch
 from brainalign.runs.errors import StoreError, StoreWarning, UsageError
-from brainalign.runs.execution import AskedRun, execute_run
+from brainalign.runs.execution import AskedRun, check_device, execute_run
 from brainalign.runs.keys import compute_key
 from brainalign.runs.manifest import scrub
 from brainalign.runs.store import ChapterFailedError, RunStore
@@ -139,6 +139,7 @@ def _execute(task: Task, store: RunStore) -> Ending:
         good = store.find(chapter.name, key)
         if good is not None:
             return Ending("done", seconds=good.manifest.seconds)
+        check_device(parameters.device, owner=chapter.name)
         # Not run_chapter: it would read all runs of the chapter, to say what nobody sees here.
         watch = CellWatch(**task.timeouts)
         asked = AskedRun(chapter, parameters, key, task.profile, watch, n_threads=task.n_threads)
