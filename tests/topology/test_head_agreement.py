@@ -16,6 +16,7 @@ from brainalign.topology.head_agreement import (
     edge_correlations,
     head_agreement,
     head_orders,
+    interval_around,
     permuted_agreement,
     reliability_of_whole,
 )
@@ -154,3 +155,13 @@ def test_heads_that_cannot_be_compared_are_refused():
         head_agreement(planted(np.ones(6), layers), planted(np.arange(6.0), layers))
     with pytest.raises(ValueError, match="within = 'block'"):
         head_orders(layers, within="block", n_orders=3, generator=np.random.default_rng(0))
+
+
+def test_an_interval_lies_around_its_estimate_although_all_draws_lie_below():
+    draws = pd.DataFrame({"edges": np.linspace(0.503, 0.519, 41), "similarity": np.linspace(0.9, 1.0, 41)})
+    estimates = pd.Series({"similarity": 0.99, "edges": 0.521})
+    found = interval_around(estimates, draws)
+    assert_allclose(found.loc["edges"], [0.521 - 0.0076, 0.521 + 0.0076])
+    assert found.loc["similarity", "high"] == 1.0
+    with pytest.raises(ValueError, match="draws of edges were given for similarity, edges"):
+        interval_around(estimates, draws[["edges"]])

@@ -24,6 +24,7 @@ from brainalign.topology.head_agreement import (
     describe_heads,
     edge_correlations,
     head_agreement,
+    interval_around,
     reliability_of_whole,
 )
 from brainalign.topology.icns import icn_graph, icn_profiles, network_profiles, random_parcel_profiles
@@ -100,6 +101,7 @@ __all__ = [
     "icn_similarity",
     "input_free_graphs",
     "input_graphs",
+    "interval_around",
     "keep_tokens",
     "layer_graphs",
     "louvain_partition",

@@ -232,6 +232,41 @@ def head_orders(
     return orders
 
 
+def interval_around(estimates: pd.Series, draws: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+    """Intervals around agreements, from agreements of inputs that were drawn again.
+
+    Parameters
+    ----------
+    estimates : Series
+        Agreements of all inputs, from -1 to 1.
+    draws : DataFrame
+        One draw a row, one column for each estimate.
+    level : float
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    DataFrame indexed as the estimates
+        ``low`` and ``high``, from -1 to 1.
+
+    Raises
+    ------
+    ValueError
+        When the columns of the draws are not the estimates.
+
+    Notes
+    -----
+    A draw with replacement holds fewer different inputs than the whole, so its mean maps are noisier and its agreements
+    lie below, often all of them. Quantiles of the draws would then leave out the estimate itself. So the draws give the
+    spread alone: quantiles of the draws less their mean, added to the estimate.
+    """
+    if set(draws.columns) != set(estimates.index):
+        msg = f"draws of {', '.join(map(str, draws.columns))} were given for {', '.join(map(str, estimates.index))}."
+        raise ValueError(msg)
+    spread = (draws - draws.mean()).quantile([(1 - level) / 2, (1 + level) / 2]).T.loc[estimates.index]
+    return spread.set_axis(["low", "high"], axis=1).add(estimates, axis=0).clip(-1.0, 1.0)
+
+
 def agreement_by_layer(first: HeadGraphs, second: HeadGraphs) -> pd.Series:
     """Rank correlation of edge weights, averaged over the heads of every layer.
 
