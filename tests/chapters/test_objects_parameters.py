@@ -30,3 +30,8 @@ def test_what_the_chapter_cannot_do_is_refused_with_what_it_can(given, text):
 def test_a_full_subject_is_read_instead_of_the_sample():
     found = values_of("objects", {"haxby": "subject 5", "mask": "vt", "models": "mae-s"})
     assert found.data() == ("haxby-subjects", "objects-92", "zoo:mae-s")
+
+
+def test_a_model_of_photographs_is_optional():
+    found = values_of("objects", {"models": "mae-s"})
+    assert found.optional_data() == ("dinov2-s-saliency",)

@@ -5,7 +5,7 @@ Features and responses are torch tensors, tables are pandas, the rest is numpy.
 
 from brainalign.studies.scoring.behavior import Trials, draw_trials, teacher_answers
 from brainalign.studies.scoring.comparison import COMPARISONS, Comparison, compare_layers
-from brainalign.studies.scoring.embedding import Embedding, zoo_embedding
+from brainalign.studies.scoring.embedding import Embedding, photograph_embedding, zoo_embedding
 from brainalign.studies.scoring.scores import score_behavior, score_networks, score_similarity
 from brainalign.studies.scoring.targets import Target, object_ink, object_targets, planted_targets
 from brainalign.studies.scoring.zoo import PICTURE_RECIPES, TEXT_MODELS, TWIN_RECIPES, list_models
@@ -24,6 +24,7 @@ __all__ = [
     "list_models",
     "object_ink",
     "object_targets",
+    "photograph_embedding",
     "planted_targets",
     "score_behavior",
     "score_networks",
