@@ -27,3 +27,8 @@ def test_texts_have_no_grid():
 def test_pictures_that_are_no_square_are_refused():
     with pytest.raises(ValueError, match="square"):
         spatial_attention_at(MODEL, range(spatial_attention(MODEL).n_prefix + 11))
+
+
+def test_the_choice_of_positions_is_passed_on():
+    normed = spatial_attention_at("zoo:mae-s", range(37), positions="normed")
+    assert normed.position_kind == "normed"

@@ -10,7 +10,7 @@ from brainalign.catalogue.references import Reference
 from brainalign.models.spatial import SpatialAttention, spatial_attention
 
 
-def spatial_attention_at(model: str | Reference, positions: Sequence[int], **choices: Any) -> SpatialAttention:
+def spatial_attention_at(model: str | Reference, nodes: Sequence[int], /, **choices: Any) -> SpatialAttention:
     """Positions, W_Q and W_K, those of a picture resampled to the grid of the pictures that the model reads.
 
     A model whose table is made for larger pictures resamples it when it reads smaller ones. The first rows of the
@@ -20,7 +20,7 @@ def spatial_attention_at(model: str | Reference, positions: Sequence[int], **cho
     ----------
     model : str or Reference
         See `brainalign.models.spatial_attention`.
-    positions : sequence of int
+    nodes : sequence of int
         Positions that inputs have, for example `brainalign.models.attention_maps.AverageMaps.positions`.
     **choices
         Passed on to `brainalign.models.spatial_attention`.
@@ -35,7 +35,7 @@ def spatial_attention_at(model: str | Reference, positions: Sequence[int], **cho
         The pictures have a number of patches that is no square; also as in `spatial_attention`.
     """
     weights = spatial_attention(model, **choices)
-    n_patches = max(positions) + 1 - weights.n_prefix
+    n_patches = max(nodes) + 1 - weights.n_prefix
     if weights.grid is None or math.prod(weights.grid) == n_patches:
         return weights
     side = math.isqrt(max(n_patches, 0))
