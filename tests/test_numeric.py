@@ -9,7 +9,7 @@ import torch
 from numpy.testing import assert_array_equal
 from scipy.sparse import coo_array, csr_matrix
 
-from brainalign.numeric import as_numbers, check_seconds
+from brainalign.numeric import as_doubles, as_labels, as_mask, as_numbers, check_seconds
 
 PLAIN = np.array([[1.0, 2.0], [3.0, 4.0], [-5.0, 6.5]])
 WHOLE = np.array([[1, 2], [3, 4], [-5, 100]], dtype=np.int8)
@@ -135,3 +135,27 @@ def test_a_repetition_time_in_seconds_is_taken(tr):
 def test_a_repetition_time_that_is_missing_or_in_milliseconds(tr, message):
     with pytest.raises(ValueError, match=message):
         check_seconds(tr)
+
+
+def test_doubles_are_the_array_itself_where_they_can_be():
+    assert as_doubles(PLAIN, name="x") is PLAIN
+    assert as_doubles(WHOLE, name="x").dtype == as_doubles(PLAIN.astype(np.float32), name="x").dtype == np.float64
+
+
+@pytest.mark.parametrize("given", [[1, 0], [True, False], np.array([1.0, 0.0], np.float16), pd.Series([True, False])])
+def test_masks_hold_true_and_false(given):
+    found = as_mask(given, name="mask")
+    assert found.dtype == bool
+    assert_array_equal(found, [True, False])
+
+
+@pytest.mark.parametrize("given", [[0, 2], [1.0, np.nan], ["a", "b"], np.ma.array([True, False], mask=[False, True])])
+def test_what_is_no_mask_is_refused(given):
+    with pytest.raises(ValueError, match="mask"):
+        as_mask(given, name="mask")
+
+
+@pytest.mark.parametrize("given", [["a", None], [1.0, np.nan], np.ma.array([1, 2], mask=[False, True])])
+def test_labels_that_are_missing_are_refused(given):
+    with pytest.raises(ValueError, match="runs must be complete: 1 of 2 labels are missing"):
+        as_labels(given, name="runs")

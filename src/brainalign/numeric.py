@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
-__all__ = ["as_numbers", "check_seconds"]
+__all__ = ["as_doubles", "as_labels", "as_mask", "as_numbers", "check_seconds"]
 
 FILL_VALUES = (9.969209968386869e36, 1e20)
 """What netCDF and its users write where there is no value."""
@@ -57,6 +57,99 @@ def as_numbers(values: Any, *, name: str) -> np.ndarray:
         filled = np.isin(array, np.asarray(FILL_VALUES, dtype=array.dtype))
         if filled.any():
             _refuse_fill(name, int(filled.sum()), array[filled][0])
+    return array
+
+
+def as_doubles(values: Any, *, name: str) -> np.ndarray:
+    """Bring numbers to an ordinary array in double precision, where sums of narrow types neither wrap nor round.
+
+    Parameters
+    ----------
+    values, name
+        As `as_numbers` takes them.
+
+    Returns
+    -------
+    float64 ndarray
+        The same numbers; the array itself where it is one already.
+
+    Raises
+    ------
+    ValueError
+        What `as_numbers` refuses.
+
+    Examples
+    --------
+    >>> as_doubles(np.array([100, 100], dtype=np.int8), name="counts").sum()
+    np.float64(200.0)
+    """
+    return as_numbers(values, name=name).astype(np.float64, copy=False)
+
+
+def as_mask(values: Any, *, name: str) -> np.ndarray:
+    """Bring a choice of members to an array of True and False.
+
+    Parameters
+    ----------
+    values : array_like
+        True and False, or 1 and 0. Numbers of the members are no mask.
+    name : str
+        What the error calls it.
+
+    Returns
+    -------
+    boolean ndarray
+
+    Raises
+    ------
+    ValueError
+        For other numbers, missing values, or what `as_numbers` refuses.
+
+    Examples
+    --------
+    >>> as_mask([1, 0], name="is_left").tolist()
+    [True, False]
+    """
+    if type(values) is np.ndarray and values.dtype == bool:
+        return values
+    array = as_numbers(values, name=name)
+    known = np.isin(array, (0, 1))
+    if not known.all():
+        msg = f"{name} must hold True and False, or 1 and 0: got {array[~known].flat[0]:g}. Make a mask of it first."
+        raise ValueError(msg)
+    return array.astype(bool)
+
+
+def as_labels(values: Any, *, name: str) -> np.ndarray:
+    """Bring names or numbers of groups to an array, unless one is missing.
+
+    Parameters
+    ----------
+    values : array_like
+        Text or numbers.
+    name : str
+        What the error calls it.
+
+    Returns
+    -------
+    ndarray
+        The same labels.
+
+    Raises
+    ------
+    ValueError
+        For labels that are masked, NaN or None.
+
+    Examples
+    --------
+    >>> as_labels(["b", "a"], name="runs").tolist()
+    ['b', 'a']
+    """
+    array = np.asarray(values)
+    n_missing = int((pd.isna(array) | np.ma.getmaskarray(values)).sum())
+    if n_missing:
+        msg = f"{name} must be complete: {n_missing} of {array.size} labels are missing. Drop what they belong to."
+        raise ValueError(msg)
     return array
 
 

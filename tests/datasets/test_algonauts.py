@@ -115,6 +115,11 @@ def test_lines_without_anything_count_as_time():
     assert_equal(load_algonauts(1, ["life01"]).samples["texts"].tolist()[:4], [(), (), ("I see,",), ()])
 
 
+def test_a_text_keeps_its_signs():
+    write_transcript("movie10/life/movie10_life01.tsv", HEAD + "NA\u2028nö\t['nö']\t[1.0]\t[0.1]\n")
+    assert_equal(load_algonauts(1, ["life01"]).samples["texts"][0], ("NA\u2028nö",))
+
+
 def test_unknown_subjects_and_stimuli_are_named_with_what_there_is():
     with pytest.raises(ValueError, match="subject = 4 is not available"):
         load_algonauts(4)
@@ -168,6 +173,10 @@ def test_what_is_missing_or_only_a_pointer_says_how_to_get_it():
     ("text", "message"),
     [
         ("text\n\n", "lacks the columns text_per_tr, words_per_tr"),
+        (HEAD + "I\t['I']\t[1.0]\n", "movie10_life01.tsv, line 2 has 3 cells, the header 4"),
+        (HEAD + "I\t['I']\t[1.0]\t[0.1]\t\n", "line 2 has 5 cells"),
+        (HEAD + "\"I\t['I']\t[1.0]\t[0.1]\n" + ROWS, "movie10_life01.tsv, line"),
+        (HEAD.replace("onsets_per_tr", "text_per_tr"), "two columns are named 'text_per_tr'"),
         (HEAD + "I\t['I'\t[1.0]\t[0.1]\n", "row 0: \"['I'\" is no list"),
         (HEAD + "I\t['I']\t[1.0, 2.0]\t[0.1]\n", "row 0: [1, 2, 1] words, onsets, durations"),
     ],

@@ -125,3 +125,16 @@ def test_a_leaderboard_of_odd_form_keeps_its_scores(text, tmp_path):
     expected.columns = ["V1", "V4"]
     pd.testing.assert_frame_equal(board.scores, expected)
     assert board.failed.loc["b", "V4"]
+
+
+def test_blank_lines_are_rows_where_they_count(tmp_path):
+    path = written(tmp_path, "\n" + PLAIN.replace("\n", "\n\n", 2) + "\n")
+    found = read_text_table(path, blank_rows=True)
+    assert found["model"].isna().tolist() == [True, False, True, False, True]
+    assert len(read_text_table(path)) == 2
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x0b", "\x1c"])
+def test_rare_signs_end_no_line(sign, tmp_path):
+    found = read_text_table(written(tmp_path, PLAIN.replace("vit,", f"vit{sign}")))
+    assert found["model"].tolist() == ["resnet#2", f"vit{sign} large"]

@@ -87,6 +87,36 @@ def test_batches_estimate_what_all_samples_give():
     assert inside.to_numpy().mean() > 0.7
 
 
+def recorded(model, inputs):
+    """Activations of all layers in double precision, as they left the layers."""
+    kept = []
+    for layer in model:
+        inputs = layer(inputs)
+        kept.append(inputs.double().flatten(1))
+    return kept
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("n", [16, 64])
+@pytest.mark.parametrize(
+    ("scale", "brightest", "offset"), [(1, 1, 0), (1e3, 1, 0), (1, 1e4, 0), (1e3, 1e4, 0), (1, 1, 100), (1e18, 1e2, 0)]
+)
+def test_single_precision_gives_what_explicit_double_precision_gives(n, scale, brightest, offset):
+    """Small and big activations, one picture far from all others, and activations far from zero."""
+    first, second = convolutional(0, inplace=False).float(), convolutional(1, inplace=False).float()
+    for model in (first, second):
+        model[0].bias += offset
+    inputs = scale * pictures(n).float()
+    inputs[0] *= brightest
+    X, Y = recorded(first, inputs), recorded(second, inputs)
+    own = [[hsic_by_hand(Z - Z.mean(dim=0), Z - Z.mean(dim=0)) for Z in layers] for layers in (X, Y)]
+    expected = [
+        [hsic_by_hand(A - A.mean(dim=0), B - B.mean(dim=0)) / np.sqrt(own[0][i] * own[1][j]) for j, B in enumerate(Y)]
+        for i, A in enumerate(X)
+    ]
+    assert_allclose(compare_layers(first, second, [inputs]).values, expected, atol=1e-5)
+
+
 def test_layers_without_relation_are_around_zero_and_their_null_is():
     """Networks that read different halves of random pictures."""
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.numeric import as_doubles, as_numbers
+
 __all__ = ["error_consistency", "error_consistency_bounds", "error_consistency_spread"]
 
 
@@ -126,19 +128,21 @@ def error_consistency_spread(accuracy_first: float, accuracy_second: float, *, n
 
 
 def _expected(p: ArrayLike, q: ArrayLike) -> NDArray[np.float64]:
-    p, q = np.asarray(p, dtype=float), np.asarray(q, dtype=float)
+    p, q = as_doubles(p, name="p"), as_doubles(q, name="q")
     return p * q + (1 - p) * (1 - q)
 
 
 def _right_or_wrong(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    first, second = np.asarray(first), np.asarray(second)
+    first, second = as_numbers(first, name="first"), as_numbers(second, name="second")
     for array in (first, second):
         if array.ndim == 0 or array.shape[-1] == 0:
             msg = f"give one value per trial along the last dimension, for at least one trial: got shape {array.shape}."
             raise ValueError(msg)
         if not np.isin(array, (0, 1)).all():
             wrong = array[~np.isin(array, (0, 1))][0]
-            msg = f"a trial is right (1, True) or wrong (0, False): got {wrong}. Compare answers with the truth first."
+            msg = (
+                f"a trial is right (1, True) or wrong (0, False): got {wrong:g}. Compare answers with the truth first."
+            )
             raise ValueError(msg)
     if first.shape[-1] != second.shape[-1]:
         msg = (

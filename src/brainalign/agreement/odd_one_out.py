@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.numeric import as_doubles, as_labels
+
 __all__ = ["odd_one_out", "odd_one_out_accuracy", "odd_one_out_ceiling", "odd_one_out_probabilities"]
 
 CHANCE = 1 / 3
@@ -69,7 +71,7 @@ def odd_one_out_accuracy(similarity: ArrayLike, triplets: ArrayLike, chosen: Arr
     No prediction can reach 1 where people disagree, see `odd_one_out_ceiling`.
     """
     others = _similarity_of_the_others(similarity, triplets)
-    chosen = np.asarray(chosen)
+    chosen = as_labels(chosen, name="chosen")
     if chosen.shape != (len(others),) or not np.isin(chosen, (0, 1, 2)).all():
         msg = f"chosen must hold 0, 1 or 2 for each of the {len(others)} triplets: got shape {chosen.shape}."
         raise ValueError(msg)
@@ -143,7 +145,7 @@ def odd_one_out_ceiling(counts: ArrayLike) -> float:
     >>> odd_one_out_ceiling([[3, 0, 0], [1, 1, 0]])
     0.5
     """
-    counts = np.asarray(counts, dtype=float)
+    counts = as_doubles(counts, name="counts")
     if counts.ndim != 2 or counts.shape[1] != 3 or len(counts) == 0:
         msg = f"counts must have shape (n_triplets, 3): got {counts.shape}."
         raise ValueError(msg)
@@ -156,7 +158,7 @@ def odd_one_out_ceiling(counts: ArrayLike) -> float:
 
 def _similarity_of_the_others(similarity: ArrayLike, triplets: ArrayLike) -> NDArray[np.float64]:
     """For each thing of a triplet, how similar the two others are, of shape (n_triplets, 3)."""
-    similarity, triplets = np.asarray(similarity, dtype=float), np.asarray(triplets)
+    similarity, triplets = as_doubles(similarity, name="similarity"), as_labels(triplets, name="triplets")
     if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1] or not np.isfinite(similarity).all():
         msg = f"similarity must be a square matrix of finite numbers: got shape {similarity.shape}."
         raise ValueError(msg)

@@ -9,6 +9,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from brainalign.numeric import as_numbers
+
 __all__ = ["ScoreTable"]
 
 FEWEST_MODELS = 3
@@ -210,6 +212,9 @@ def _ancestors(parents: Mapping[str, str | None], name: str) -> list[str]:
 
 
 def _checked_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    if not isinstance(scores, pd.DataFrame):
+        msg = f"scores must be a DataFrame, models by metrics with their names: got {type(scores).__name__}."
+        raise ValueError(msg)
     for axis, what in ((scores.index, "model"), (scores.columns, "metric")):
         twice = axis[axis.duplicated()]
         if len(twice):
@@ -232,6 +237,7 @@ def _checked_scores(scores: pd.DataFrame) -> pd.DataFrame:
             )
             raise ValueError(msg)
     numbers = scores.astype(float)
+    as_numbers(numbers, name="scores")  # refuses what stands for missing values
     if np.isinf(numbers.to_numpy()).any():
         name = numbers.columns[np.isinf(numbers.to_numpy()).any(axis=0)][0]
         msg = f"metric '{name}' holds an infinite score; replace it by NaN or correct it."

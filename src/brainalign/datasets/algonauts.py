@@ -16,6 +16,7 @@ from brainalign.catalogue.entries import locate
 from brainalign.datasets.choices import check_choice
 from brainalign.datasets.connectomes import NETWORKS
 from brainalign.datasets.naturalistic import NaturalisticRecording, check_columns, check_signal, sample_table
+from brainalign.datasets.text_tables import read_text_table
 
 SUBJECTS = (1, 2, 3, 5)
 REPETITION_TIME = 1.49
@@ -203,9 +204,9 @@ def _read_transcript(segment: str) -> tuple[pd.DataFrame, str]:
         msg = f"'{segment}' is no segment; name one like life03 or s01e02a."
         raise ValueError(msg)
     # A row without words counts as time, even if nothing at all stands in its line.
-    rows = pd.read_csv(locate(_NAME, path), sep="\t", dtype=str, keep_default_na=False, skip_blank_lines=False)
+    rows = read_text_table(locate(_NAME, path), delimiter="\t", blank_rows=True, dtype=str, keep_default_na=False)
     check_columns(rows, _TRANSCRIPT_COLUMNS, path)
-    return rows[list(_TRANSCRIPT_COLUMNS)].fillna(""), path
+    return rows[list(_TRANSCRIPT_COLUMNS)], path
 
 
 def _as_list(value: str, path: str, row: int) -> list:

@@ -19,7 +19,7 @@ _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe
 
 
 def read_text_table(
-    path: str | Path, *, delimiter: str | None = None, comments: bool = False, **options: Any
+    path: str | Path, *, delimiter: str | None = None, comments: bool = False, blank_rows: bool = False, **options: Any
 ) -> pd.DataFrame:
     """Read a table with a header, after every row was found to have as many cells as it.
 
@@ -31,13 +31,15 @@ def read_text_table(
         What stands between cells; left out, the most frequent of comma, semicolon and tab in the header.
     comments : bool
         Whether lines that start with # are left out. A # inside a line is part of its cell.
+    blank_rows : bool
+        Whether a blank line after the header is a row of empty cells, where every line stands for a stretch of time.
     **options
         Passed on to `pandas.read_csv`.
 
     Returns
     -------
     DataFrame
-        Blank lines are left out.
+        Other blank lines are left out.
 
     Raises
     ------
@@ -46,14 +48,15 @@ def read_text_table(
         of cells that starts with # among the rows, or what is no text; the text names file and line.
     """
     name = Path(path).name
-    lines = _decode(Path(path).read_bytes(), name).splitlines(keepends=True)
+    # Lines end as tables have it; str.splitlines would also cut cells at rarer signs, such as U+2028.
+    lines = list(io.StringIO(_decode(Path(path).read_bytes(), name), newline=""))
     if comments:
         # Empty instead of taken out, so that the numbers of the lines stay.
         first = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
         lines = ["\n" if line.startswith("#") else line for line in lines[:first]] + lines[first:]
     header = next((line for line in lines if line.strip()), "")
     delimiter = delimiter or max(_DELIMITERS, key=header.count)
-    rows = _check_rows(lines, delimiter, comments, name)
+    rows = _check_rows(lines, delimiter, name, comments=comments, blank_rows=blank_rows)
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter).writerows(rows)
     text.seek(0)
@@ -78,13 +81,15 @@ def _decode(content: bytes, name: str) -> str:
         raise ValueError(msg) from None
 
 
-def _check_rows(lines: list[str], delimiter: str, comments: bool, name: str) -> list[list[str]]:
+def _check_rows(lines: list[str], delimiter: str, name: str, *, comments: bool, blank_rows: bool) -> list[list[str]]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     try:
         for row in reader:
             if not any(cell.strip() for cell in row):
                 if len(row) <= 1:
+                    if blank_rows and rows:
+                        rows.append([""] * len(rows[0]))
                     continue
             elif comments and rows and row[0].startswith("#"):
                 _refuse_row_of_comment(row, rows[0], reader.line_num, name)

@@ -24,6 +24,7 @@ from brainalign.encoding.ridge import (
     standardization,
 )
 from brainalign.encoding.splits import Split, contiguous_folds
+from brainalign.numeric import as_doubles
 
 __all__ = ["BandedFit", "check_spaces", "fit_banded_ridge", "space_shares"]
 
@@ -218,7 +219,7 @@ def space_shares(sizes: Sequence[int]) -> np.ndarray:
     >>> space_shares([3, 1])[[0, 1, -1]].tolist()
     [[0.75, 0.25], [0.5, 0.5], [1.0, 0.0]]
     """
-    sizes = np.asarray(sizes, dtype=np.float64)
+    sizes = as_doubles(sizes, name="sizes")
     n_spaces, steps = len(sizes), 1
     if n_spaces == 1:
         return np.ones((1, 1))
@@ -260,7 +261,7 @@ def check_spaces(spaces: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
 
 
 def _check_shares(shares: ArrayLike, n_spaces: int) -> np.ndarray:
-    shares = np.asarray(shares, dtype=np.float64)
+    shares = as_doubles(shares, name="shares")
     if shares.ndim != 2 or shares.shape[1] != n_spaces or (shares < 0).any() or (abs(shares.sum(1) - 1) > 1e-6).any():
         msg = f"shares must have rows of {n_spaces} numbers, 0 or more, that add up to 1: got shape {shares.shape}."
         raise ValueError(msg)

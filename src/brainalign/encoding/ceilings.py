@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from brainalign.encoding.inputs import check_stack
 from brainalign.encoding.scoring import correlation_scores
+from brainalign.numeric import as_doubles
 
 __all__ = ["inter_subject_correlation", "noise_ceiling", "normalize_scores"]
 
@@ -113,7 +114,7 @@ def normalize_scores(scores: ArrayLike, ceiling: ArrayLike, *, floor: float = 0.
     >>> normalize_scores([0.2, 0.1], [0.4, 0.01]).tolist()
     [0.5, nan]
     """
-    scores, ceiling = np.asarray(scores, dtype=np.float64), np.asarray(ceiling, dtype=np.float64)
+    scores, ceiling = as_doubles(scores, name="scores"), as_doubles(ceiling, name="ceiling")
     if not floor > 0 or scores.shape[-1:] != ceiling.shape:
         msg = (
             f"floor must be above 0 and scores and ceiling have the same targets: got {floor}, {scores.shape} and "

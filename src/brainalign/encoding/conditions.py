@@ -13,6 +13,7 @@ from brainalign.encoding.inputs import check_responses, check_runs
 from brainalign.encoding.scoring import center_runs
 from brainalign.encoding.shifts import share_at_least
 from brainalign.encoding.significance import benjamini_hochberg
+from brainalign.numeric import as_labels
 
 __all__ = ["ConditionTest", "condition_means", "condition_test", "indicate_conditions"]
 
@@ -61,7 +62,7 @@ def indicate_conditions(labels: ArrayLike, conditions: Sequence[str]) -> NDArray
     >>> indicate_conditions(["rest", "face", "house"], ["house", "face"]).tolist()
     [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
     """
-    labels, conditions = np.asarray(labels), list(conditions)
+    labels, conditions = as_labels(labels, name="labels"), list(conditions)
     found = set(labels.tolist())
     absent = [name for name in conditions if name not in found]
     if not conditions or len(set(conditions)) < len(conditions) or absent:

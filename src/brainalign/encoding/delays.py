@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from brainalign.encoding.inputs import check_features, check_runs
+from brainalign.numeric import as_labels
 
 __all__ = ["check_delays", "delay"]
 
@@ -74,7 +75,7 @@ def check_delays(delays: Sequence[int], *, shortest_run: int) -> list[int]:
     ValueError
         If they cannot be used.
     """
-    values = np.atleast_1d(np.asarray(delays))
+    values = np.atleast_1d(as_labels(delays, name="delays"))
     is_whole = values.ndim == 1 and values.size > 0 and np.issubdtype(values.dtype, np.integer)
     if not is_whole or values.min() < 0 or len(np.unique(values)) != len(values):
         msg = (

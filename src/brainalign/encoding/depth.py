@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from brainalign.encoding.polarity import check_polarity, correlate_layers, halves_of, layer_means, shifted_weights
 from brainalign.encoding.shifts import admissible_shifts, share_at_least
+from brainalign.numeric import as_doubles, as_labels
 
 N_QUARTERS = 4
 
@@ -82,7 +83,7 @@ def depth_quarters(layers: ArrayLike) -> NDArray[np.int64]:
     >>> depth_quarters([0, 1, 2, 3, 4, 5]).tolist()
     [0, 0, 1, 2, 2, 3]
     """
-    names, place = np.unique(np.asarray(layers), return_inverse=True)
+    names, place = np.unique(as_labels(layers, name="layers"), return_inverse=True)
     if len(names) < N_QUARTERS:
         msg = f"quarters of the depth need 4 layers or more; got {len(names)}."
         raise ValueError(msg)
@@ -104,9 +105,9 @@ def layer_profiles(weights: ArrayLike, layers: ArrayLike) -> pd.DataFrame:
     DataFrame of shape (n_layers, 2)
         Columns ``positive`` and ``negative``, both 0 or more.
     """
-    weights = pd.Series(np.asarray(weights, dtype=float))
+    weights = pd.Series(as_doubles(weights, name="weights"))
     parts = pd.DataFrame({"positive": weights.clip(lower=0), "negative": -weights.clip(upper=0)})
-    return parts.groupby(np.asarray(layers)).mean().rename_axis("layer")
+    return parts.groupby(as_labels(layers, name="layers")).mean().rename_axis("layer")
 
 
 def atom_profiles(loadings: ArrayLike, weights: ArrayLike, layers: ArrayLike) -> pd.DataFrame:
@@ -127,9 +128,9 @@ def atom_profiles(loadings: ArrayLike, weights: ArrayLike, layers: ArrayLike) ->
         Columns ``positive`` and ``negative``: mean absolute loading of those atoms. It hangs on the signs of the atoms,
         which are arbitrary; `layer_profiles` does not.
     """
-    sizes, weights = np.abs(np.asarray(loadings, dtype=float)), np.asarray(weights, dtype=float)
+    sizes, weights = np.abs(as_doubles(loadings, name="loadings")), as_doubles(weights, name="weights")
     parts = {"positive": sizes[weights > 0].sum(axis=0), "negative": sizes[weights < 0].sum(axis=0)}
-    return pd.DataFrame(parts).groupby(np.asarray(layers)).mean().rename_axis("layer")
+    return pd.DataFrame(parts).groupby(as_labels(layers, name="layers")).mean().rename_axis("layer")
 
 
 def mirror_index(profiles: pd.DataFrame) -> float:
@@ -179,8 +180,8 @@ def mirror_test(
     The index does not see the signs of atoms. It has little power where few layers drive the response: if one layer of
     four drives it up and another down, the two profiles correlate by -1/3, which noise gives often.
     """
-    X, y = np.asarray(features, dtype=float), np.asarray(response, dtype=float)
-    loadings, layers = np.asarray(loadings, dtype=float), np.asarray(layers)
+    X, y = as_doubles(features, name="features"), as_doubles(response, name="response")
+    loadings, layers = as_doubles(loadings, name="loadings"), as_labels(layers, name="layers")
     check_polarity(X, loadings, layers, y)
     _refuse_few_layers(len(np.unique(layers)))
     n_half, means = len(X) // 2, layer_means(layers)
@@ -217,8 +218,8 @@ def opposed_ends(
     Both ends are named beforehand, so all samples serve for one fit. Either end must differ from what shifted
     responses give (an intersection-union test). Polarity between other layers is not found.
     """
-    X, y = np.asarray(features, dtype=float), np.asarray(response, dtype=float)
-    loadings, layers = np.asarray(loadings, dtype=float), np.asarray(layers)
+    X, y = as_doubles(features, name="features"), as_doubles(response, name="response")
+    loadings, layers = as_doubles(loadings, name="loadings"), as_labels(layers, name="layers")
     check_polarity(X, loadings, layers, y)
     to_quarters = loadings @ layer_means(depth_quarters(layers))
     shifts = admissible_shifts(len(X), margin)

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.decomposition import MiniBatchDictionaryLearning
 from sklearn.exceptions import ConvergenceWarning
 
+from brainalign.numeric import as_doubles
+
 _BATCH = 16  # neurons a step: few, so that a few hundred neurons make enough steps to leave the start
 _MOST_SWEEPS = 20_000  # of the coordinate descent; the library's own limit is too low for neurons that are nearly equal
 
@@ -53,7 +55,7 @@ class Dictionary:
         ValueError
             Another number of neurons.
         """
-        activations = np.asarray(activations, dtype=float)
+        activations = as_doubles(activations, name="activations")
         if activations.ndim != 2 or activations.shape[1] != len(self.mean):
             msg = f"this dictionary describes {len(self.mean)} neurons (columns); got shape {activations.shape}."
             raise ValueError(msg)
@@ -62,7 +64,7 @@ class Dictionary:
 
     def explained(self, activations: ArrayLike) -> float:
         """Share of the variance of standardized activations that the projection keeps, at most 1."""
-        standard = (np.asarray(activations, dtype=float) - self.mean) / self.spread
+        standard = (as_doubles(activations, name="activations") - self.mean) / self.spread
         left = standard - self.project(activations) @ self.loadings
         return float(1 - left.var(axis=0).sum() / standard.var(axis=0).sum())
 
@@ -111,7 +113,7 @@ def dictionary(
     ----------
     Mairal et al. 2009 (online dictionary learning); Sun et al. 2024, arXiv:2410.19542 (64 atoms as regressors).
     """
-    activations = np.asarray(activations, dtype=float)
+    activations = as_doubles(activations, name="activations")
     mean, spread = _checked_moments(activations, n_atoms, sparsity)
     rows = ((activations - mean) / spread).T / np.sqrt(len(activations))  # a neuron a row, of length 1
     learner = MiniBatchDictionaryLearning(

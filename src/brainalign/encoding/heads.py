@@ -14,6 +14,7 @@ from brainalign.encoding.refits import shifted_scores
 from brainalign.encoding.shifts import admissible_shifts, share_at_least
 from brainalign.encoding.significance import benjamini_hochberg
 from brainalign.encoding.splits import Split
+from brainalign.numeric import as_doubles
 
 
 def score_heads(
@@ -57,7 +58,7 @@ def score_heads(
     if (neurons.places["head"] < 0).any():
         msg = "hidden units of an MLP belong to no head; record the kind 'context' or 'query_key'."
         raise ValueError(msg)
-    response = np.asarray(response, dtype=float)
+    response = as_doubles(response, name="response")
     shifts = np.append(0, admissible_shifts(len(response), margin))
     keys, rows = _heads_of(neurons.places), []
     for key, columns in keys.groupby(list(keys.columns), sort=False).indices.items():

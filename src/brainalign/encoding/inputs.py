@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
-from brainalign.numeric import as_numbers
+from brainalign.numeric import as_labels, as_numbers
 
 __all__ = ["check_features", "check_responses", "check_runs", "check_stack", "usable_targets"]
 
@@ -181,11 +180,7 @@ def check_runs(runs: ArrayLike | None, n_samples: int) -> np.ndarray:
     """
     if runs is None:
         return np.zeros(n_samples, dtype=np.intp)
-    n_missing = int(pd.isna(runs).sum()) + int(np.ma.getmaskarray(runs).sum() if np.ma.isMaskedArray(runs) else 0)
-    if n_missing:
-        msg = f"runs must label every one of the {n_samples} samples: {n_missing} labels are missing."
-        raise ValueError(msg)
-    runs = np.asarray(runs)
+    runs = as_labels(runs, name="runs")
     if runs.shape != (n_samples,):
         msg = f"runs must label every one of the {n_samples} samples: got shape {runs.shape}."
         raise ValueError(msg)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from brainalign.encoding.shifts import share_at_least
+from brainalign.numeric import as_doubles
 
 
 def modality_index(picture: ArrayLike, text: ArrayLike, *, floor: float = 0.0) -> NDArray[np.float64]:
@@ -31,7 +32,7 @@ def modality_index(picture: ArrayLike, text: ArrayLike, *, floor: float = 0.0) -
     ValueError
         Shapes that differ, or a floor below 0.
     """
-    a, b = np.asarray(picture, dtype=float), np.asarray(text, dtype=float)
+    a, b = as_doubles(picture, name="picture"), as_doubles(text, name="text")
     if a.shape != b.shape or floor < 0:
         msg = f"scores have shapes {a.shape} and {b.shape}, which must agree; floor = {floor:g} must be 0 or more."
         raise ValueError(msg)
@@ -61,7 +62,7 @@ def modality_size(picture: ArrayLike, text: ArrayLike, *, floor: float = 0.0) ->
     index = modality_index(picture, text, floor=floor)
     counts = np.isfinite(index)
     if not counts.any():
-        best = max(np.max(np.asarray(picture, dtype=float)), np.max(np.asarray(text, dtype=float)))
+        best = max(as_doubles(scores, name="scores").max() for scores in (picture, text))
         msg = (
             f"no target is predicted by more than floor = {floor:g} (the best score is {best:.3g}); give a lower "
             "floor, more volumes or less noise."
@@ -125,7 +126,8 @@ def compare_modalities(
     A correlation is a mean over samples of products of standardized numbers. Exchanging both predictions in a block
     turns the sign of that block's difference, so the null model turns the signs of blocks at random.
     """
-    arrays = [np.asarray(x, dtype=float) for x in (picture, text, responses)]
+    given = {"picture": picture, "text": text, "responses": responses}
+    arrays = [as_doubles(values, name=name) for name, values in given.items()]
     n_blocks = len(arrays[0]) // max(block, 1)
     if len({x.shape for x in arrays}) > 1 or block < 1 or n_blocks < 6 or n_draws < 19:
         msg = (

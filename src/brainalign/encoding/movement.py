@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.numeric import as_doubles, as_labels
+
 Recorded = Mapping[tuple[str, int, str], ArrayLike]
 _CROSS = "cross_"
 _PLACE = ["tower", "layer", "reads"]
@@ -132,7 +134,7 @@ def share_between(activations: ArrayLike, scenes: ArrayLike) -> NDArray[np.float
     ValueError
         Lengths that differ, or a neuron that does not vary.
     """
-    courses, scenes = np.asarray(activations, dtype=float), np.asarray(scenes)
+    courses, scenes = as_doubles(activations, name="activations"), as_labels(scenes, name="scenes")
     if courses.ndim != 2 or scenes.shape != (len(courses),):
         msg = f"courses have shape {courses.shape} and scenes {scenes.shape}; they need the same volumes."
         raise ValueError(msg)
@@ -154,7 +156,7 @@ def _ways(
         msg = f"records must be of the same layers: got {len(before)}, {len(after)} and {len(exchanged)} of them."
         raise ValueError(msg)
     for key in before:
-        start, one, both = (np.asarray(record[key], dtype=float) for record in (before, after, exchanged))
+        start, one, both = (as_doubles(record[key], name=key) for record in (before, after, exchanged))
         if not start.shape == one.shape == both.shape or len(start) < 2:
             shapes = f"{start.shape}, {one.shape} and {both.shape}"
             msg = f"{key} has shapes {shapes}; they must agree, with 2 stimuli or more."

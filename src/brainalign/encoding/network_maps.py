@@ -14,6 +14,7 @@ from brainalign.encoding.refits import shifted_scores
 from brainalign.encoding.ridge import standardization
 from brainalign.encoding.shifts import admissible_shifts, share_at_least, shifted_products
 from brainalign.encoding.splits import Split
+from brainalign.numeric import as_doubles, as_labels, as_mask
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])  # the right hemisphere turns as the mirror image of the left one
 
@@ -53,7 +54,7 @@ def spin_parcels(
     ----------
     Alexander-Bloch et al. 2018, NeuroImage 178; Markello and Misic 2021, NeuroImage 236.
     """
-    centers, left = np.asarray(sphere_centers, dtype=float), np.asarray(is_left, dtype=bool)
+    centers, left = as_doubles(sphere_centers, name="sphere_centers"), as_mask(is_left, name="is_left")
     if centers.shape != (len(left), 3) or n_draws < 1:
         msg = f"positions have shape {centers.shape}, expected ({len(left)}, 3); n_draws = {n_draws}, at least 1."
         raise ValueError(msg)
@@ -78,7 +79,7 @@ def dice(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     ndarray of shape (...)
         From 0 (nothing shared) to 1 (the same); 0 when both are empty.
     """
-    a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    a, b = as_mask(first, name="first"), as_mask(second, name="second")
     sizes = a.sum(axis=-1) + b.sum(axis=-1)
     return 2 * (a & b).sum(axis=-1) / np.maximum(sizes, 1)
 
@@ -105,7 +106,7 @@ def strongest_parcels(maps: ArrayLike, share: float = 0.2) -> NDArray[np.bool_]:
     if not 0 < share <= 1:
         msg = f"share = {share:g} must be above 0 and at most 1."
         raise ValueError(msg)
-    sizes = np.abs(np.asarray(maps, dtype=float))
+    sizes = np.abs(as_doubles(maps, name="maps"))
     n_own = max(round(share * sizes.shape[-1]), 1)
     return sizes >= np.partition(sizes, -n_own, axis=-1)[..., [-n_own]]
 
@@ -123,7 +124,7 @@ def rotated_maps(maps: ArrayLike, orders: ArrayLike) -> NDArray[np.float64]:
     -------
     ndarray of shape (n_draws, n_maps, n_parcels)
     """
-    return np.asarray(maps, dtype=float)[:, np.asarray(orders)].swapaxes(0, 1)
+    return as_doubles(maps, name="maps")[:, as_labels(orders, name="orders")].swapaxes(0, 1)
 
 
 def shifted_maps(
@@ -159,7 +160,7 @@ def shifted_maps(
     All samples are used: a map describes, it does not predict. Unlike rotations, shifts keep how the noise of the
     parcels goes together, which follows the networks even where nothing drives them.
     """
-    X, Y = np.asarray(features, dtype=float), np.asarray(responses, dtype=float)
+    X, Y = as_doubles(features, name="features"), as_doubles(responses, name="responses")
     if X.shape[1] % n_delays:
         msg = f"{X.shape[1]} features can not be {n_delays} delays of the same atoms."
         raise ValueError(msg)
@@ -202,8 +203,8 @@ def match_networks(
     -----
     The absolute values are used because the sign of an atom, and so of its map, means nothing.
     """
-    sizes, null = np.abs(np.asarray(maps, dtype=float)), np.abs(np.asarray(null, dtype=float))
-    members = np.stack([np.asarray(mask, dtype=bool) for mask in networks.values()])
+    sizes, null = np.abs(as_doubles(maps, name="maps")), np.abs(as_doubles(null, name="null"))
+    members = np.stack([as_mask(mask, name=f"network {name}") for name, mask in networks.items()])
     _check_maps(sizes, members, null)
     z_members = (members - members.mean(axis=1, keepdims=True)) / members.std(axis=1, keepdims=True)
     found = _standard_rows(sizes) @ z_members.T / sizes.shape[1]
@@ -262,8 +263,9 @@ def system_scores(
     -----
     A system is one target: what its parcels share, signal and noise, counts once and not once a parcel.
     """
-    responses = np.asarray(responses, dtype=float)
-    means = np.stack([responses[:, np.asarray(mask, dtype=bool)].mean(axis=1) for mask in systems.values()], axis=1)
+    responses = as_doubles(responses, name="responses")
+    masks = [as_mask(mask, name=f"system {name}") for name, mask in systems.items()]
+    means = np.stack([responses[:, mask].mean(axis=1) for mask in masks], axis=1)
     shortest = len(responses) if runs is None else int(np.unique(runs, return_counts=True)[1].min())
     shifts = np.append(0, admissible_shifts(shortest, margin))
     score, *null = shifted_scores(features, means, folds, penalty=penalty, shifts=shifts, runs=runs)

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.numeric import as_doubles
+
 DEFINITIONS = {
     "context": "channel of a head's context, before the output projection",
     "query_key": "channel of a head's query-key product",
@@ -130,7 +132,7 @@ def as_neurons(recorded: Mapping[tuple[str, int, str], ArrayLike]) -> Neurons:
     if not recorded:
         msg = "nothing was recorded; call the model inside the block of tap()."
         raise ValueError(msg)
-    parts = {key: np.asarray(values, dtype=float) for key, values in recorded.items()}
+    parts = {key: as_doubles(values, name=str(key)) for key, values in recorded.items()}
     _check(parts)
     activations = np.concatenate([values.reshape(len(values), -1) for values in parts.values()], axis=1)
     places = pd.concat([_places(key, values.shape[1:]) for key, values in parts.items()], ignore_index=True)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from brainalign.encoding.shifts import admissible_shifts, share_at_least, shifted_products
+from brainalign.numeric import as_doubles, as_labels
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def neuron_weights(loadings: ArrayLike, weights: ArrayLike) -> NDArray[np.float6
     ndarray of shape (n_neurons, n_targets)
         ``loadings.T @ weights``: the same whatever the signs of the atoms.
     """
-    return np.asarray(loadings, dtype=float).T @ np.asarray(weights, dtype=float)
+    return as_doubles(loadings, name="loadings").T @ as_doubles(weights, name="weights")
 
 
 def polarity(
@@ -105,8 +106,8 @@ def polarity(
     is claimed only when both signs are above what shifted responses give (an intersection-union test), so a network
     that all layers drive the same way does not pass.
     """
-    X, y = np.asarray(features, dtype=float), np.asarray(response, dtype=float)
-    loadings, layers = np.asarray(loadings, dtype=float), np.asarray(layers)
+    X, y = as_doubles(features, name="features"), as_doubles(response, name="response")
+    loadings, layers = as_doubles(loadings, name="loadings"), as_labels(layers, name="layers")
     check_polarity(X, loadings, layers, y)
     n_half = len(X) // 2
     shifts = admissible_shifts(n_half, margin)
@@ -125,7 +126,7 @@ def halves_of(n_half: int) -> tuple[slice, slice]:
 
 def layer_means(layers: ArrayLike) -> NDArray[np.float64]:
     """Matrix of shape (n_neurons, n_layers) that turns values of neurons into means over layers."""
-    names, place = np.unique(np.asarray(layers), return_inverse=True)
+    names, place = np.unique(as_labels(layers, name="layers"), return_inverse=True)
     return np.eye(len(names))[place] / np.bincount(place)[place][:, None]
 
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from brainalign.encoding.network_maps import dice
 from brainalign.encoding.shifts import share_at_least
+from brainalign.numeric import as_doubles, as_mask
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def redundancy(activations: ArrayLike, *, n_draws: int, generator: np.random.Gen
     Slow time courses correlate by chance, and few samples make any set look low-dimensional: only the distance from
     the surrogates is redundancy.
     """
-    activations = np.asarray(activations, dtype=float)
+    activations = as_doubles(activations, name="activations")
     if activations.ndim != 2 or activations.shape[1] < 2 or n_draws < 19:
         msg = (
             f"activations of shape {activations.shape} need 2 units (columns) or more, and n_draws = {n_draws}, 19 or "
@@ -81,7 +82,7 @@ def redundancy(activations: ArrayLike, *, n_draws: int, generator: np.random.Gen
 
 def mean_overlap(correlation: ArrayLike) -> float:
     """Mean absolute correlation of pairs, from a correlation matrix of shape (n, n); 0 to 1."""
-    matrix = np.abs(np.asarray(correlation, dtype=float))
+    matrix = np.abs(as_doubles(correlation, name="correlation"))
     n = len(matrix)
     return float((matrix.sum() - np.trace(matrix)) / (n * (n - 1)))
 
@@ -103,7 +104,7 @@ def effective_dimensions(correlation: ArrayLike) -> float:
     ----------
     Gao et al. 2017, bioRxiv 214262.
     """
-    matrix = np.asarray(correlation, dtype=float)
+    matrix = as_doubles(correlation, name="correlation")
     return float(np.trace(matrix) ** 2 / np.square(matrix).sum())
 
 
@@ -120,7 +121,7 @@ def variance_spectrum(correlation: ArrayLike) -> NDArray[np.float64]:
     ndarray of shape (n,)
         From the largest share on; sums to 1.
     """
-    values = np.linalg.eigvalsh(np.asarray(correlation, dtype=float))[::-1]
+    values = np.linalg.eigvalsh(as_doubles(correlation, name="correlation"))[::-1]
     return values / values.sum()
 
 
@@ -142,7 +143,7 @@ def without_mean(correlation: ArrayLike) -> NDArray[np.float64]:
     ValueError
         A mean that does not vary, or a unit that is nothing but the mean.
     """
-    matrix = np.asarray(correlation, dtype=float)
+    matrix = as_doubles(correlation, name="correlation")
     with_mean, of_mean = matrix.sum(axis=0), matrix.sum()
     left = matrix - np.outer(with_mean, with_mean) / of_mean if of_mean > 1e-9 else np.zeros_like(matrix)
     spread = np.sqrt(np.clip(np.diag(left), 0, None))
@@ -170,7 +171,7 @@ def spectrum_surrogate(activations: ArrayLike, *, generator: np.random.Generator
     ----------
     Theiler et al. 1992, Physica D 58.
     """
-    activations = np.asarray(activations, dtype=float)
+    activations = as_doubles(activations, name="activations")
     spectrum = np.fft.rfft(activations, axis=0)
     turns = np.exp(2j * np.pi * generator.random(spectrum.shape))
     turns[0] = 1.0
@@ -192,6 +193,6 @@ def map_overlap(maps: ArrayLike) -> float:
     float
         Mean Dice coefficient, 0 to 1.
     """
-    maps = np.asarray(maps, dtype=bool)
+    maps = as_mask(maps, name="maps")
     first, second = np.triu_indices(len(maps), k=1)
     return float(dice(maps[first], maps[second]).mean())

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from brainalign.encoding.inputs import check_runs
 from brainalign.encoding.ridge import standardization
 from brainalign.encoding.splits import Split
+from brainalign.numeric import as_doubles, as_labels
 
 _SHIFTS_AT_ONCE = 64
 
@@ -57,15 +58,15 @@ def shifted_scores(
     if penalty <= 0:
         msg = f"penalty = {penalty:g} must be above 0."
         raise ValueError(msg)
-    Y = np.asarray(responses, dtype=float)
-    if len(Y) != len(np.asarray(features)):
-        msg = f"features have {len(np.asarray(features))} samples and responses {len(Y)}; they must agree."
+    X, Y = as_doubles(features, name="features"), as_doubles(responses, name="responses")
+    if len(Y) != len(X):
+        msg = f"features have {len(X)} samples and responses {len(Y)}; they must agree."
         raise ValueError(msg)
-    fits = [_Fold(np.asarray(features, dtype=float), train, test, penalty) for train, test in folds]
+    fits = [_Fold(X, train, test, penalty) for train, test in folds]
     runs = check_runs(runs, len(Y))
     first = np.searchsorted(runs, runs)[:, None]  # of the run of every sample
     lengths, places = np.bincount(runs)[runs][:, None], np.arange(len(Y))[:, None] - first
-    shifts, scores = np.asarray(shifts), []
+    shifts, scores = as_labels(shifts, name="shifts"), []
     for start in range(0, len(shifts), _SHIFTS_AT_ONCE):
         rolled = Y[first + (places - shifts[None, start : start + _SHIFTS_AT_ONCE]) % lengths]
         scores.append(_correlations(fits, rolled.reshape(len(Y), -1)).reshape(-1, Y.shape[1]))

@@ -15,6 +15,7 @@ from brainalign.encoding.redundancy import spectrum_surrogate
 from brainalign.encoding.ridge import standardization
 from brainalign.encoding.shifts import share_at_least
 from brainalign.encoding.splits import Split
+from brainalign.numeric import as_doubles, as_labels
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def removal_test(
     if n_draws < 19:
         msg = f"n_draws = {n_draws}; 19 or more are needed."
         raise ValueError(msg)
-    units, responses = np.asarray(units, dtype=float), np.asarray(responses, dtype=float)
+    units, responses = as_doubles(units, name="units"), as_doubles(responses, name="responses")
     options: dict[str, Any] = {
         "groups": np.tile(np.arange(units.shape[1]), len(delays)), "penalty": penalty, "n_orders": n_orders,
         "generator": generator,
@@ -156,8 +157,8 @@ def removal_curve(
     ValueError
         Sizes that do not fit, or an unknown order.
     """
-    features, responses = np.asarray(features, dtype=float), np.asarray(responses, dtype=float)
-    groups = np.arange(features.shape[1]) if groups is None else np.asarray(groups)
+    features, responses = as_doubles(features, name="features"), as_doubles(responses, name="responses")
+    groups = np.arange(features.shape[1]) if groups is None else as_labels(groups, name="groups")
     if len(features) != len(responses) or len(groups) != features.shape[1] or order not in ("random", "greedy"):
         msg = (
             f"features {features.shape}, responses {responses.shape} and groups {groups.shape} must fit together, and "

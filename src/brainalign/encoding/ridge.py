@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from brainalign.encoding.inputs import check_features, check_responses
 from brainalign.encoding.splits import Split, contiguous_folds
+from brainalign.numeric import as_doubles
 
 __all__ = ["PENALTIES", "RidgeFit", "check_penalties", "fit_ridge", "himalaya_backend"]
 
@@ -193,7 +194,7 @@ def check_penalties(penalties: Sequence[float]) -> np.ndarray:
     ValueError
         If they cannot be used.
     """
-    values = np.unique(np.atleast_1d(np.asarray(penalties, dtype=np.float64)))
+    values = np.unique(np.atleast_1d(as_doubles(penalties, name="penalties")))
     if values.size == 0 or not (np.isfinite(values).all() and values[0] > 0):
         msg = f"penalties must be above 0 and finite, and at least one: got {penalties!r}. Try the default, PENALTIES."
         raise ValueError(msg)

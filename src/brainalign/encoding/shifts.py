@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.numeric import as_doubles
+
 
 def admissible_shifts(n_samples: int, margin: int) -> NDArray[np.int64]:
     """All circular shifts by at least `margin` samples in both directions.
@@ -49,8 +51,9 @@ def shifted_products(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]
         Entry s holds ``first.T @ roll(second, s)``, s samples later; entry 0 is unshifted. Computed for all shifts at
         once by the Fourier transform.
     """
-    a, b = (np.fft.rfft(np.asarray(x, dtype=float), axis=0) for x in (first, second))
-    return np.fft.irfft(a[:, :, None] * b.conj()[:, None, :], n=len(np.asarray(first)), axis=0)
+    courses = as_doubles(first, name="first"), as_doubles(second, name="second")
+    a, b = (np.fft.rfft(course, axis=0) for course in courses)
+    return np.fft.irfft(a[:, :, None] * b.conj()[:, None, :], n=len(courses[0]), axis=0)
 
 
 def share_at_least(observed: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
@@ -66,5 +69,5 @@ def share_at_least(observed: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
     ndarray of shape (...)
         From 1 / (n_draws + 1) to 1.
     """
-    null = np.asarray(null)
-    return (1 + (null >= np.asarray(observed) - 1e-12).sum(axis=0)) / (1 + len(null))
+    observed, null = as_doubles(observed, name="observed"), as_doubles(null, name="null")
+    return (1 + (null >= observed - 1e-12).sum(axis=0)) / (1 + len(null))

@@ -15,6 +15,7 @@ from scipy.stats import false_discovery_control
 
 from brainalign.encoding.inputs import check_runs
 from brainalign.encoding.scoring import center_runs, check_predictions, lengths
+from brainalign.numeric import as_doubles
 
 __all__ = ["benjamini_hochberg", "p_values"]
 
@@ -130,7 +131,7 @@ def benjamini_hochberg(p: ArrayLike) -> np.ndarray:
     >>> benjamini_hochberg([0.01, 0.02, 0.9]).round(3).tolist()
     [0.03, 0.03, 0.9]
     """
-    p = np.asarray(p, dtype=np.float64)
+    p = as_doubles(p, name="p")
     if not ((p >= 0) & (p <= 1)).all():
         msg = f"p-values must be numbers between 0 and 1: got {int((~((p >= 0) & (p <= 1))).sum())} others."
         raise ValueError(msg)

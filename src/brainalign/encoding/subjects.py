@@ -12,6 +12,7 @@ from scipy.stats import bootstrap
 from brainalign.encoding.encoding_model import fit_encoding
 from brainalign.encoding.inputs import check_stack
 from brainalign.encoding.scoring import correlation_scores
+from brainalign.numeric import as_doubles
 
 __all__ = ["MeanInterval", "left_out_subject_scores", "mean_over_subjects"]
 
@@ -93,7 +94,7 @@ def mean_over_subjects(values: ArrayLike, *, n_draws: int, generator: np.random.
     ----------
     Efron 1979; by `scipy.stats.bootstrap`.
     """
-    values = np.asarray(values, dtype=np.float64)
+    values = as_doubles(values, name="values")
     if values.ndim == 0 or len(values) < _FEWEST_SUBJECTS or not np.isfinite(values).all() or n_draws < 19:
         msg = (
             f"values must be finite, of at least {_FEWEST_SUBJECTS} subjects, and n_draws at least 19: got shape "

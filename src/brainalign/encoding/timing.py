@@ -9,7 +9,7 @@ from nilearn.glm.first_level import compute_regressor
 from numpy.typing import ArrayLike
 
 from brainalign.encoding.inputs import check_features
-from brainalign.numeric import as_numbers, check_seconds
+from brainalign.numeric import as_doubles, as_numbers, check_seconds
 
 __all__ = ["convolve_hrf", "frames_to_volumes", "words_to_volumes"]
 
@@ -196,7 +196,7 @@ def convolve_hrf(
     order, frame_times = np.argsort(onsets, kind="stable"), np.arange(n_volumes) * tr
     regressors = [
         compute_regressor(np.stack([onsets, durations, column])[:, order], model, frame_times)[0][:, 0]
-        for column in np.asarray(values, dtype=np.float64).T
+        for column in as_doubles(values, name="values").T
     ]
     return np.stack(regressors, axis=1)
 

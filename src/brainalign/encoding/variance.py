@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from brainalign.encoding.encoding_model import Encoding, fit_encoding
+from brainalign.numeric import as_doubles
 
 __all__ = ["VariancePartition", "partition_variance"]
 
@@ -92,7 +93,7 @@ def partition_variance(
         alone=alone,
         unique=unique,
         shared=encoding.r2 - sum(unique.values()),
-        product=_product_measure(encoding, np.asarray(responses, dtype=np.float64)),
+        product=_product_measure(encoding, as_doubles(responses, name="responses")),
         encoding=encoding,
     )
 

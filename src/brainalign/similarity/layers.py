@@ -22,6 +22,8 @@ __all__ = ["LayerComparison", "compare_layers"]
 _NAME = "compare_layers"
 _FEWEST = 4
 _NORMAL_95 = 1.959963984540054
+_COLUMNS_AT_ONCE = 2**14
+_PRECISION = 1e-5  # of a product, relative to what the products of a batch are on average
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,16 +213,25 @@ def _rows(output: Any, name: str) -> Tensor:
 def _gram(X: Tensor, name: str) -> Tensor:
     """Gram matrix of the centered rows, in double precision; only this goes over all numbers of a layer."""
     rounding = (16 * torch.finfo(X.dtype).eps) ** 2 * float(X[0].double().square().sum())
-    X = X - X.mean(dim=0)
-    gram = (X @ X.mT).double()
+    gram = _products(X, X.dtype)
     if gram.diagonal().max() <= rounding:  # all rows are equal
         return torch.zeros_like(gram)
+    # One sample far from the others makes products whose rounding in single precision hides what the others share.
+    if not torch.finfo(X.dtype).eps * gram.diagonal().max() <= _PRECISION * _u_center(gram).norm() / len(gram):
+        gram = _products(X, torch.float64)
     if not torch.isfinite(gram).all():
-        msg = (
-            f"{_NAME}: layer {name} gives values that are not finite, or too large to square; leave it out, or mend "
-            "the network."
-        )
+        msg = f"{_NAME}: layer {name} gives values that are not finite; leave it out, or mend the network."
         raise ValueError(msg)
+    return gram
+
+
+def _products(X: Tensor, precision: torch.dtype) -> Tensor:
+    """Inner products of the centered rows, a part of the columns at a time; sums of parts are in double precision."""
+    gram = X.new_zeros(len(X), len(X), dtype=torch.float64)
+    for part in X.split(_COLUMNS_AT_ONCE, dim=1):
+        part = part.to(precision)
+        part = part - part.mean(dim=0)
+        gram += part @ part.mT
     return gram
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.numeric import as_doubles
+
 
 @dataclass(frozen=True)
 class Space:
@@ -40,7 +42,7 @@ class Space:
         -------
         ndarray of shape (..., n_components)
         """
-        return (np.asarray(similarities, dtype=np.float64) - self.mean) @ self.axes.T
+        return (as_doubles(similarities, name="similarities") - self.mean) @ self.axes.T
 
 
 def fit_space(similarities: ArrayLike, *, weights: ArrayLike | None = None, n_components: int = 2) -> Space:
@@ -70,7 +72,7 @@ def fit_space(similarities: ArrayLike, *, weights: ArrayLike | None = None, n_co
     Chen et al. 2025, arXiv:2510.24342: principal components of the unscaled similarities of all heads. The weights are
     ours.
     """
-    similarities = np.asarray(similarities, dtype=np.float64)
+    similarities = as_doubles(similarities, name="similarities")
     table = similarities.reshape(-1, similarities.shape[-1])
     if len(table) <= n_components:
         msg = f"{n_components} axes need at least {n_components + 1} heads: got {len(table)}."
@@ -88,7 +90,7 @@ def fit_space(similarities: ArrayLike, *, weights: ArrayLike | None = None, n_co
 def _shares(weights: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
     if weights is None:
         return np.full(np.prod(shape), 1 / np.prod(shape))
-    weights = np.asarray(weights, dtype=np.float64)
+    weights = as_doubles(weights, name="weights")
     if weights.shape != shape or not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() == 0:
         msg = (
             f"weights must be finite non-negative numbers, one per head, of shape {shape}, and not all zero: got shape "
@@ -116,5 +118,5 @@ def alignment_scores(projections: ArrayLike) -> pd.Series:
     ----------
     Chen et al. 2025, arXiv:2510.24342: the sum over a model's heads of the centred first component.
     """
-    first = np.asarray(projections, dtype=np.float64)[..., 0].ravel()
+    first = as_doubles(projections, name="projections")[..., 0].ravel()
     return pd.Series({"sum": first.sum(), "mean": first.mean(), "median": np.median(first)})

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.numeric import as_doubles
 from brainalign.topology.axes import alignment_scores
 from brainalign.topology.graphs import logits_graph
 from brainalign.topology.metrics import METRICS
@@ -117,7 +118,7 @@ def arc_share(places: ArrayLike) -> float:
     ValueError
         For places of another shape, fewer than four heads, or a second axis on which all are alike.
     """
-    x, y = np.asarray(places, dtype=np.float64).T if np.ndim(places) == 2 and np.shape(places)[1] == 2 else ((), ())
+    x, y = as_doubles(places, name="places").T if np.ndim(places) == 2 and np.shape(places)[1] == 2 else ((), ())
     if len(x) < 4 or not np.ptp(y) > 0:
         msg = f"places have shape {np.shape(places)}; give four or more heads on two axes, not all alike on the second."
         raise ValueError(msg)
@@ -157,7 +158,7 @@ def scores_by_head_count(
     All models of a family come from one distribution. A mean estimates its centre whatever the number of heads; a sum
     is that number times the centre.
     """
-    pools = {name: np.asarray(values, dtype=np.float64).ravel() for name, values in places.items()}
+    pools = {name: as_doubles(values, name=str(name)).ravel() for name, values in places.items()}
     bad = [name for name, pool in pools.items() if not pool.size or not np.isfinite(pool).all()]
     if bad or not pools:
         msg = f"every family needs heads, all at finite places: {', '.join(bad) or 'no family'} has not."

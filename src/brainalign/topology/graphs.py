@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.numeric import as_doubles
+
 Array = NDArray[np.float64]
 
 EPS = 1e-5
@@ -44,19 +46,19 @@ def attention_logits(positions: ArrayLike, query: ArrayLike, key: ArrayLike, *, 
     ----------
     Chen et al. 2025, arXiv:2510.24342 (code release: scripts of folder ``model-process``).
     """
-    P, W_Q, W_K = (np.asarray(array, dtype=np.float64) for array in (positions, query, key))
+    P, W_Q, W_K = as_doubles(positions, name="positions"), as_doubles(query, name="query"), as_doubles(key, name="key")
     _check_heads(P, W_Q, W_K)
     logits = (P @ W_Q) @ np.swapaxes(P @ W_K, -1, -2)
     if bias is None:
         return logits
-    bias = np.asarray(bias, dtype=np.float64)
+    bias = as_doubles(bias, name="bias")
     check_finite("bias", bias)
     return logits + bias
 
 
 def row_softmax(logits: ArrayLike) -> Array:
     """Softmax over the last axis: every row becomes non-negative and sums to 1."""
-    logits = np.asarray(logits, dtype=np.float64)
+    logits = as_doubles(logits, name="logits")
     exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
@@ -81,7 +83,7 @@ def rescale_nonzero(weights: ArrayLike, *, eps: float = EPS) -> Array:
     -----
     The two most extreme entries of a matrix set the scale of all others.
     """
-    weights = np.asarray(weights, dtype=np.float64)
+    weights = as_doubles(weights, name="weights")
     if not 0 < eps < 0.5:
         msg = f"eps = {eps} is outside (0, 0.5); the study takes 1e-5."
         raise ValueError(msg)
@@ -96,7 +98,7 @@ def rescale_nonzero(weights: ArrayLike, *, eps: float = EPS) -> Array:
 
 def symmetrize(weights: ArrayLike) -> Array:
     """Mean of a matrix and its transpose: a graph without directions."""
-    weights = np.asarray(weights, dtype=np.float64)
+    weights = as_doubles(weights, name="weights")
     return (weights + np.swapaxes(weights, -1, -2)) / 2
 
 

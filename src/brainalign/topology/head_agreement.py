@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
+from brainalign.numeric import as_doubles, as_labels
 from brainalign.topology.metrics import METRICS, graph_metrics
 from brainalign.topology.nulls import compare_with_null
 from brainalign.topology.profiles import icn_similarity
@@ -76,7 +77,7 @@ def describe_heads(graphs: ArrayLike, icns: pd.DataFrame, *, starts: int = 8) ->
     ValueError
         For another shape, or a graph that has no profile.
     """
-    graphs = np.asarray(graphs, dtype=np.float64)
+    graphs = as_doubles(graphs, name="graphs")
     if graphs.ndim != 4:
         msg = f"graphs must have shape (n_layers, n_heads, n, n): got {graphs.shape}."
         raise ValueError(msg)
@@ -104,7 +105,7 @@ def edge_correlations(first: ArrayLike, second: ArrayLike) -> Array:
     ValueError
         When nodes differ in number, or all edges of a graph are equal.
     """
-    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    first, second = as_doubles(first, name="first"), as_doubles(second, name="second")
     if first.ndim != 3 or second.ndim != 3 or first.shape[1:] != second.shape[1:]:
         msg = f"give graphs (n_graphs, n, n) on the same nodes: got {first.shape} and {second.shape}."
         raise ValueError(msg)
@@ -150,7 +151,7 @@ def permuted_agreement(first: HeadGraphs, second: HeadGraphs, orders: ArrayLike)
     DataFrame of shape (n_orders, 7)
         Columns are `QUANTITIES`.
     """
-    orders = np.asarray(orders)
+    orders = as_labels(orders, name="orders")
     n = len(first.layers)
     if len(second.layers) != n or orders.ndim != 2 or orders.shape[1] != n:
         msg = f"the same heads are needed: {n} and {len(second.layers)} were given, and orders of shape {orders.shape}."
@@ -224,7 +225,7 @@ def head_orders(
     if within not in get_args(Within) or n_orders < 1:
         msg = f"within = {within!r}, n_orders = {n_orders}: give {' or '.join(get_args(Within))}, and at least 1 order."
         raise ValueError(msg)
-    layers = np.asarray(layers)
+    layers = as_labels(layers, name="layers")
     orders = np.tile(np.arange(layers.size), (n_orders, 1))
     for layer in np.unique(layers) if within == "layer" else [None]:
         places = np.arange(layers.size) if layer is None else np.flatnonzero(layers == layer)
@@ -304,7 +305,7 @@ def reliability_of_whole(half: ArrayLike) -> Array:
     Spearman and Brown's formula for twice the length. It holds for means of independent inputs; metrics of graphs are
     no such means, so here it is an approximation.
     """
-    half = np.clip(np.asarray(half, dtype=np.float64), 0.0, 1.0)
+    half = np.clip(as_doubles(half, name="half"), 0.0, 1.0)
     return 2 * half / (1 + half)
 
 

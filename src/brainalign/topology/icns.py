@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from brainalign.datasets import NETWORKS, load_hcp_connectome, published_icn_profiles
+from brainalign.numeric import as_doubles, as_labels
 from brainalign.topology.graphs import rescale_nonzero, symmetrize
 from brainalign.topology.metrics import METRICS, graph_metrics
 from brainalign.topology.rewiring import positive_part
@@ -159,7 +160,7 @@ def random_parcel_profiles(
 
 
 def _check_parcels(connectivity: ArrayLike, networks: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    matrix, names = np.asarray(connectivity, dtype=np.float64), np.asarray(networks)
+    matrix, names = as_doubles(connectivity, name="connectivity"), as_labels(networks, name="networks")
     if matrix.ndim != 2 or names.shape != matrix.shape[:1] or matrix.shape[0] != matrix.shape[1]:
         msg = f"give a square matrix and one network per parcel: got {matrix.shape} and {names.shape}."
         raise ValueError(msg)

@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from brainalign.numeric import as_doubles
+
 Array = NDArray[np.float64]
 
 _EXACT_UP_TO = 16  # 2^16 sign patterns are done in a moment
@@ -242,7 +244,7 @@ def sign_flip_p(differences: ArrayLike) -> float:
     -----
     Exact if a pair's difference is as likely to have the other sign (Fisher 1935, The Design of Experiments).
     """
-    differences = np.asarray(differences, dtype=np.float64)
+    differences = as_doubles(differences, name="differences")
     if differences.ndim != 1 or not 2 <= differences.size <= _EXACT_UP_TO or not np.isfinite(differences).all():
         msg = f"give 2 to {_EXACT_UP_TO} finite differences: got shape {differences.shape}."
         raise ValueError(msg)
@@ -268,7 +270,7 @@ def holm(p: ArrayLike) -> Array:
     ----------
     Holm 1979, Scandinavian Journal of Statistics 6.
     """
-    p = np.asarray(p, dtype=np.float64)
+    p = as_doubles(p, name="p")
     if p.ndim != 1 or not p.size or not ((p >= 0) & (p <= 1)).all():
         msg = f"p-values must be numbers from 0 to 1, at least one: got {p}."
         raise ValueError(msg)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.numeric import as_doubles, as_labels, as_mask
 from brainalign.topology.graphs import EPS, logits_graph, rescale_nonzero, symmetrize
 
 Array = NDArray[np.float64]
@@ -81,7 +82,7 @@ def causal_logits(logits: ArrayLike) -> Array:
     -----
     The study gives causal models full matrices. In training they never attended to a later position.
     """
-    logits = np.asarray(logits, dtype=np.float64)
+    logits = as_doubles(logits, name="logits")
     _check_square(logits)
     later = np.triu(np.ones(logits.shape[-2:], dtype=bool), k=1)
     return np.where(later, -np.inf, logits)
@@ -109,9 +110,9 @@ def input_free_graphs(logits: ArrayLike, *, nodes: ArrayLike | None = None, caus
     ValueError
         When the matrices are not square, or a node is not among their positions.
     """
-    logits = np.asarray(logits, dtype=np.float64)
+    logits = as_doubles(logits, name="logits")
     _check_square(logits)
-    nodes = np.arange(logits.shape[-1]) if nodes is None else np.asarray(nodes)
+    nodes = np.arange(logits.shape[-1]) if nodes is None else as_labels(nodes, name="nodes")
     if ((nodes < 0) | (nodes >= logits.shape[-1])).any():
         msg = f"nodes must be among the positions 0 to {logits.shape[-1] - 1}: got {nodes}. Read more positions."
         raise ValueError(msg)
@@ -248,7 +249,7 @@ def edge_share(graphs: ArrayLike, node: int | None = None) -> Array:
 
 def _pairs(attention: Array, is_token: ArrayLike) -> NDArray[np.bool_]:
     """Pairs of positions that both count, of shape (batch, 1, ..., n, n)."""
-    is_token = np.asarray(is_token, dtype=bool)
+    is_token = as_mask(is_token, name="is_token")
     if attention.ndim < 3 or is_token.shape != (attention.shape[0], attention.shape[-1]):
         msg = (
             f"the mask must have shape (batch, n) for maps (batch, ..., n, n): got {is_token.shape}, {attention.shape}."
@@ -259,7 +260,7 @@ def _pairs(attention: Array, is_token: ArrayLike) -> NDArray[np.bool_]:
 
 
 def _check_maps(attention: ArrayLike) -> Array:
-    attention = np.asarray(attention, dtype=np.float64)
+    attention = as_doubles(attention, name="attention")
     _check_square(attention)
     if not np.isfinite(attention).all() or (attention < 0).any():
         msg = (

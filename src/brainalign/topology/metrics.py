@@ -48,10 +48,10 @@ def graph_metrics(
     Raises
     ------
     TypeError
-        If the entries are not real numbers, or `generator` is no generator.
+        If `generator` is no generator.
     ValueError
-        If `graphs` are not such matrices (see `brainalign.topology.paths.check_graphs`), or if `starts` is
-        below 1.
+        If `graphs` are not such matrices of real numbers (see `brainalign.topology.paths.check_graphs`), or if
+        `starts` is below 1.
 
     Notes
     -----

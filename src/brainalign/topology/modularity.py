@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import ArrayLike
 
+from brainalign.numeric import as_labels
 from brainalign.topology.paths import check_graphs, check_one_graph
 
 __all__ = ["louvain_modularity", "louvain_partition", "modularity_of_partition"]
@@ -138,7 +139,7 @@ def modularity_of_partition(graph: ArrayLike, labels: ArrayLike) -> float:
     -0.5
     """
     graph = check_one_graph(graph)
-    labels = np.asarray(labels)
+    labels = as_labels(labels, name="labels")
     if labels.shape != graph.shape[:1]:
         message = (
             f"labels must name one community for each of the {len(graph)} nodes: got shape {labels.shape}. "

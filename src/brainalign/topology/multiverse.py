@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from brainalign.numeric import as_doubles
 from brainalign.topology.inference import sign_flip_p
 
 
@@ -147,7 +148,7 @@ def _check_worked(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _summary(differences: Sequence[float]) -> dict[str, float | str]:
-    values = np.asarray(differences, dtype=np.float64)
+    values = as_doubles(differences, name="differences")
     p = sign_flip_p(values)  # refuses values that are not finite
     sd = values.std(ddof=1)
     return {"estimate": values.mean(), "effect": values.mean() / sd if sd > 0 else np.nan, "p": p, "problem": ""}

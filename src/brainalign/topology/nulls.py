@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import RegularGridInterpolator
 from scipy.stats import gaussian_kde
 
+from brainalign.numeric import as_doubles
 from brainalign.topology.graphs import attention_graph
 from brainalign.topology.metrics import graph_metrics
 from brainalign.topology.profiles import as_profiles
@@ -55,8 +56,8 @@ def random_twin(
         msg = f"kind = {kind!r} is unknown; choose one of {', '.join(TWINS)}."
         raise ValueError(msg)
     drawn = []
-    for array in (positions, query, key):
-        array = np.asarray(array, dtype=np.float64)
+    for name, values in (("positions", positions), ("query", query), ("key", key)):
+        array = as_doubles(values, name=name)
         mean, sd = (array.mean(), array.std()) if kind == "matched" else (0.0, _INITIAL_SD)
         drawn.append(generator.normal(mean, sd, size=array.shape))
     return drawn[0], drawn[1], drawn[2]
@@ -154,7 +155,7 @@ def compare_with_null(value: float, null: ArrayLike) -> NullComparison:
     counted; the added 1 keeps the test exact (Phipson and Smyth 2010, Statistical Applications in Genetics and
     Molecular Biology 9).
     """
-    null = np.asarray(null, dtype=np.float64).ravel()
+    null = as_doubles(null, name="null").ravel()
     if null.size < 2:
         msg = f"a null distribution needs at least 2 values: got {null.size}."
         raise ValueError(msg)
@@ -195,7 +196,7 @@ class Envelope:
     def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
         """Whether points of shape (n_points, 2) lie inside (density by bilinear interpolation)."""
         interpolate = RegularGridInterpolator((self.y, self.x), self.density, bounds_error=False, fill_value=0.0)
-        points = np.asarray(points, dtype=np.float64)
+        points = as_doubles(points, name="points")
         return interpolate(points[:, ::-1]) > self.level
 
 
@@ -219,7 +220,7 @@ def null_envelope(points: ArrayLike, *, share: float = 0.95, n_grid: int = 200) 
     -----
     Normal kernels with Scott's bandwidth (Scott 2015, Multivariate Density Estimation).
     """
-    points = np.asarray(points, dtype=np.float64)
+    points = as_doubles(points, name="points")
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < 10:
         msg = f"an envelope needs points of shape (n_points, 2) with at least 10 points: got {points.shape}."
         raise ValueError(msg)

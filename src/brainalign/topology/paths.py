@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import ArrayLike
 
+from brainalign.numeric import as_doubles
+
 __all__ = ["check_graphs", "global_efficiency_and_path_length", "shortest_path_lengths"]
 
 # A stale row maximum prunes less but never wrongly, so it need not be refreshed at every pivot.
@@ -116,11 +118,10 @@ def check_graphs(graphs: ArrayLike, *, distances: bool = False) -> np.ndarray:
 
     Raises
     ------
-    TypeError
-        If the entries are not real numbers.
     ValueError
-        If the matrices are not square with at least 2 nodes, or a graph has entries that are not finite,
-        negative weights, weights of 1 or more (with `distances`), or is not symmetric.
+        For what `brainalign.numeric.as_numbers` refuses, or if the matrices are not square with at least 2 nodes, or a
+        graph has entries that are not finite, negative weights, weights of 1 or more (with `distances`), or is not
+        symmetric.
     """
     graphs = _as_doubles(graphs)
     if graphs.ndim < 2 or graphs.shape[-1] != graphs.shape[-2] or graphs.shape[-1] < 2:
@@ -148,15 +149,8 @@ def check_one_graph(graph: ArrayLike, *, distances: bool = False) -> np.ndarray:
 
 
 def _as_doubles(graphs: ArrayLike) -> np.ndarray:
-    if hasattr(graphs, "detach"):  # a torch tensor, recognized without importing torch
-        tensor = graphs.detach()
-        graphs = (tensor.double() if tensor.is_floating_point() else tensor).numpy()
-    array = np.asarray(graphs)
-    if array.dtype.kind not in "fiub":
-        message = f"graphs must hold real numbers: got entries of type {array.dtype}. Convert them to float first."
-        raise TypeError(message)
     # Writable, because the compiled functions would otherwise be compiled once more for read-only arrays.
-    return np.require(array, np.float64, ["C", "A", "W"])
+    return np.require(as_doubles(graphs, name="graphs"), np.float64, ["C", "A", "W"])
 
 
 def _find_fault(graph: np.ndarray, *, distances: bool) -> str | None:

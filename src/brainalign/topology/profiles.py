@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.numeric import as_doubles
 from brainalign.topology.metrics import METRICS
 
 Profiles = Mapping[str, ArrayLike] | pd.DataFrame | ArrayLike
@@ -35,9 +36,9 @@ def as_profiles(profiles: Profiles) -> NDArray[np.float64]:
         if missing:
             msg = f"profiles lack {', '.join(missing)}; needed are {', '.join(METRICS)}."
             raise ValueError(msg)
-        array = np.stack([np.asarray(profiles[name], dtype=np.float64) for name in METRICS], axis=-1)
+        array = np.stack([as_doubles(profiles[name], name=name) for name in METRICS], axis=-1)
     else:
-        array = np.asarray(profiles, dtype=np.float64)
+        array = as_doubles(profiles, name="profiles")
     if array.ndim == 0 or array.shape[-1] != len(METRICS):
         msg = f"profiles must end in {len(METRICS)} metrics ({', '.join(METRICS)}): got shape {array.shape}."
         raise ValueError(msg)

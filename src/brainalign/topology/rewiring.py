@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.numeric import as_doubles, as_labels
 from brainalign.topology.graphs import check_finite
 
 Array = NDArray[np.float64]
@@ -82,7 +83,7 @@ def rewire_within(connectivity: ArrayLike, networks: ArrayLike, *, keep: str, ge
     ValueError
         See `rewire`.
     """
-    matrix, names = np.asarray(connectivity, dtype=np.float64), np.asarray(networks)
+    matrix, names = as_doubles(connectivity, name="connectivity"), as_labels(networks, name="networks")
     drawn = np.zeros_like(matrix)
     for network in dict.fromkeys(names.tolist()):
         inside = np.ix_(names == network, names == network)
@@ -98,7 +99,7 @@ def positive_part(connectivity: ArrayLike) -> Array:
     ValueError
         When the matrix is not square, symmetric, finite and of at least 3 nodes.
     """
-    weights = np.array(connectivity, dtype=np.float64)
+    weights = as_doubles(connectivity, name="connectivity").copy()
     if weights.ndim != 2 or weights.shape[0] != weights.shape[1] or weights.shape[0] < 3:
         msg = f"connectivity must be a square matrix of at least 3 parcels: got shape {weights.shape}."
         raise ValueError(msg)

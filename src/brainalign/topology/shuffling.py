@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from brainalign.numeric import as_doubles
+
 Array = NDArray[np.float64]
 
 SHUFFLES = ("keys", "positions", "position rows")
@@ -45,7 +47,8 @@ def shuffle_weights(
     nodes: that twin has *exactly* the profile of the model. It is no null model but a check, and a statement: the
     metrics cannot tell a picture from the same patches in another order.
     """
-    P, W_Q, W_K = (np.array(array, dtype=np.float64) for array in (positions, query, key))
+    given = {"positions": positions, "query": query, "key": key}
+    P, W_Q, W_K = (as_doubles(values, name=name).copy() for name, values in given.items())
     if kind == "keys":
         flat = W_K.reshape(*W_K.shape[:-2], -1)
         return P, W_Q, generator.permuted(flat, axis=-1).reshape(W_K.shape)
