@@ -61,6 +61,20 @@ def test_what_is_needed_by_one_chapter_is_not_optional():
     ]
 
 
+@pytest.mark.parametrize(
+    ("of", "told"),
+    [
+        ({}, "earlier runs"),
+        ({"n_earlier": 0, "earlier_profile": None, "is_of_page": True}, "the committed page"),
+        ({"n_earlier": 0, "earlier_profile": None}, "the defaults"),
+    ],
+)
+def test_times_of_other_values_are_called_that(of, told):
+    lines = shown({"other_values": ["n", "scale"], **of})
+    assert lines == [f"tiny: the time is of {told}, with other values of n, scale, and may be far off"]
+    assert shown({"other_values": ["n"], "n_existing": 1, **of}) == []
+
+
 def test_times_of_another_profile_are_called_that():
     (line,) = shown({"profile": "paper"})
     assert line == (

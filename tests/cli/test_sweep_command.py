@@ -76,6 +76,17 @@ def test_a_sweep_runs_what_is_missing_and_tells_every_run(brainalign, tiny, grid
     assert sorted(executed) == [1, 2, 2, 3]
 
 
+@pytest.mark.parametrize("is_grid", [False, True])
+def test_a_plan_with_a_model_that_is_not_there_is_refused(brainalign, tmp_path, is_grid):
+    words = ("-p", "model", "file:/nonexist")
+    if is_grid:
+        (tmp_path / "grid.yml").write_text('product: {model: [minilm, "file:/nonexist"]}\n', encoding="utf-8")
+        words = ("--grid", str(tmp_path / "grid.yml"))
+    answer = brainalign("plan", "topology", *words)
+    assert (answer.code, answer.out) == (2, "")
+    assert "/nonexist" in answer.err
+
+
 def test_a_device_that_is_not_there_starts_no_sweep_on_this_machine(brainalign, tiny, grid, here, monkeypatch):
     monkeypatch.setattr(devices, "_devices_here", lambda: ["cpu"])
     grid.write_text(f"values: {{device: cuda}}\n{GRID}", encoding="utf-8")

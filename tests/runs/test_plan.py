@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -55,6 +56,34 @@ def test_time_and_room_are_the_medians_of_earlier_runs_of_the_profile(tiny):
     size = sum(path.stat().st_size for path in (tiny.runs / "tiny" / tiny.key(n=2).digest[:12]).iterdir())
     assert found.store_bytes == pytest.approx(3 * size, rel=0.02)
     assert plan_run(tiny_chapter(), profile="smoke").seconds == 1.0
+
+
+def test_times_of_runs_with_the_same_values_count_before_others(tiny):
+    for n, seconds in ((2, 10.0), (90, 80.0)):
+        put(tiny.store, manifest(tiny.key(n=n), seconds=seconds))
+    alike = plan_run(tiny_chapter(), {"n": 90, "device": "cpu"})
+    assert (alike.seconds, alike.n_earlier, alike.other_values) == (80.0, 1, [])
+    larger = plan_run(tiny_chapter(), {"n": 99})
+    assert (larger.seconds, larger.n_earlier, larger.other_values) == (45.0, 2, ["n"])
+    both = plan_sweep(tiny_chapter(), make_grid({"product": {"n": [2, 90]}}))
+    assert (both.seconds, both.other_values) == (45.0, [])
+    assert plan_sweep(tiny_chapter(), make_grid({"product": {"n": [2, 3]}})).other_values == ["n"]
+
+
+@pytest.mark.parametrize("values", [{}, {"n": 4}])
+def test_without_a_run_the_defaults_take_as_long_as_the_committed_page(tiny, values):
+    made = {"seconds": 7.5, "parameters": tiny.key().parameters}
+    tiny.chapter.pair_path.write_text(json.dumps({"metadata": {"brainalign": made}}), encoding="utf-8")
+    found = plan_run(tiny_chapter(), values)
+    assert (found.seconds, found.is_of_page, found.n_earlier, found.other_values) == (7.5, True, 0, list(values))
+    assert plan_run(tiny_chapter(), profile="smoke").seconds is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"metadata": {}}', '{"metadata": {"brainalign": {"seconds": 1}}}'])
+def test_a_page_without_a_time_is_passed_over(tiny, content):
+    tiny.chapter.pair_path.write_text(content, encoding="utf-8")
+    found = plan_run(tiny_chapter(), {"n": 4})
+    assert (found.seconds, found.is_of_page, found.other_values) == (6.0, False, ["n"])
 
 
 def test_a_profile_without_runs_takes_those_of_the_others(tiny):

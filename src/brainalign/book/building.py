@@ -18,13 +18,13 @@ from nbformat import NotebookNode
 
 from brainalign.book.checks import check_pages
 from brainalign.book.generated import contents
-from brainalign.book.pages import RECORD, assemble_page, page_record
+from brainalign.book.pages import assemble_page, page_record
 from brainalign.book.redirects import write_redirects
 from brainalign.book.reference import write_reference_pages
 from brainalign.book.side_by_side import Tell, run_side_by_side
 from brainalign.catalogue.entries import MissingDataError
 from brainalign.catalogue.locations import project_root
-from brainalign.runs.chapter import Chapter
+from brainalign.runs.chapter import RECORD, Chapter
 from brainalign.runs.errors import BookError
 from brainalign.runs.execution import Outcome, run_chapter
 from brainalign.runs.keys import compute_key

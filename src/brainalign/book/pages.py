@@ -7,11 +7,8 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from brainalign.runs.chapter import Chapter, code_cells
+from brainalign.runs.chapter import RECORD, Chapter, code_cells
 from brainalign.runs.manifest import Manifest
-
-RECORD = "brainalign"
-"""Key of the notebook's metadata under which a page keeps where its outputs come from."""
 
 _KEPT = (
     "run_id", "key", "chapter", "profile", "parameters", "changed_parameters", "started", "seconds",

@@ -42,6 +42,11 @@ def print_plans(console: Console, plans: list[Plan], workers: int) -> None:
         if one.n_missing and one.earlier_profile not in (None, one.profile):
             told = f"{one.chapter} has no run with profile {one.profile}: time and size are those of its profile"
             console.print(Text(f"{told} {one.earlier_profile}, and may be far off"))
+    for one in plans:
+        if one.n_missing and one.other_values and one.earlier_profile in (None, one.profile):
+            of = "earlier runs" if one.n_earlier else "the committed page" if one.is_of_page else "the defaults"
+            names = ", ".join(one.other_values)
+            console.print(Text(f"{one.chapter}: the time is of {of}, with other values of {names}, and may be far off"))
     unknown_times = [one.chapter for one in plans if one.seconds is None and one.n_missing]
     if unknown_times:
         chapters = ", ".join(unknown_times)
@@ -89,7 +94,7 @@ def _plan_row(one: Plan, workers: int) -> tuple[str, ...]:
     from brainalign.runs.sweeps.progress import duration
 
     total = one.total_seconds(workers)
-    source = f"of {one.n_earlier}" if one.n_earlier else "as declared"
+    source = f"of {one.n_earlier}" if one.n_earlier else "as the page" if one.is_of_page else "as declared"
     each = "unknown" if one.seconds is None else f"{duration(one.seconds)} ({source})"
     room = "unknown" if one.run_bytes is None else readable_bytes(one.store_bytes + one.download_bytes)
     counts = (str(one.n_runs), str(one.n_existing), readable_bytes(one.download_bytes))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from brainalign.cli.console import open_console, print_json
+from brainalign.cli.own_models import check_models, check_own_models
 from brainalign.cli.parameter_values import PROFILES_IN_WORDS, ParameterValues, split_pairs
 from brainalign.cli.plans import print_plans
 from brainalign.runs.errors import UsageError, unknown
@@ -59,13 +61,15 @@ def plan(
     json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """Say what runs would take: how many, bytes to download, room on the disk, time. Nothing is started."""
-    from brainalign.runs.plan import check_room, plan_run, plan_sweep
+    from brainalign.runs.plan import MOST_LOOKED_UP, check_room, plan_run, plan_sweep
 
     if grid is not None:
         if chapter is None or profile is not None or parameter:
             msg = "--grid plans a sweep of one chapter: name the chapter, and the profile and parameters in the file."
             raise UsageError(msg)
-        plans = [plan_sweep(get_chapter(chapter), read_grid(grid))]
+        found, points = get_chapter(chapter), read_grid(grid)
+        plans = [plan_sweep(found, points)]
+        check_models(value for values in islice(points, MOST_LOOKED_UP) for value in values.values())
     else:
         profile = profile or DEFAULT_PROFILE
         known = dict.fromkeys(name for one in all_chapters() for name in one.parameters.profiles)
@@ -76,6 +80,8 @@ def plan(
             msg = "-p sets a parameter of one chapter: name the chapter."
             raise UsageError(msg)
         values = split_pairs(parameter)
+        if chapter is not None:
+            check_own_models(get_chapter(chapter), values, profile)
         plans = [plan_run(one, values, profile=profile) for one in chosen or [get_chapter(chapter)]]
     if json_:
         print_json([vars(one) | {"total_seconds": one.total_seconds(workers)} for one in plans])

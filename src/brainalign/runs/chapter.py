@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,9 @@ from brainalign.runs.declaration import Declaration, declaration_of
 from brainalign.runs.front_matter import KEY, FrontMatter, read_front_matter
 from brainalign.runs.parameter_models import parameters_of
 from brainalign.runs.parameters import ChapterParameters
+
+RECORD = "brainalign"
+"""Key of a page's metadata under which it keeps which run its outputs come from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +81,14 @@ class Chapter:
     def read_pair(self) -> NotebookNode | None:
         """The executed pair, or None when there is none."""
         return nbformat.read(self.pair_path, as_version=4) if self.pair_path.is_file() else None
+
+    def read_record(self) -> dict[str, Any] | None:
+        """What the executed pair keeps of its run; None when there is none, or it cannot be read."""
+        try:
+            found = json.loads(self.pair_path.read_bytes())["metadata"][RECORD]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return found if isinstance(found, dict) else None
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The model of the parameters is made where it is used, and cannot be sent to another process.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -48,11 +48,16 @@ class Plan:
     by_hand : list of str
         Data that has to be obtained by hand first.
     seconds, run_bytes : float or None
-        Median time and size of earlier runs. Without any, the time that the chapter declares for its defaults, or None.
+        Median time and size of earlier runs, of those with the same values (seed and device apart) if there are any.
+        Without any, of the defaults the time of the committed page, or else what the chapter declares, or None.
     n_earlier : int
         Number of earlier runs that these medians are of.
     earlier_profile : str or None
         Their profile, another one where there is no run of this; None without a run.
+    is_of_page : bool
+        Whether the time is that of the committed page.
+    other_values : list of str
+        Parameters whose values are planned otherwise than in what the time is of, so that it may be far off.
     """
 
     chapter: str
@@ -68,6 +73,8 @@ class Plan:
     run_bytes: float | None
     n_earlier: int
     earlier_profile: str | None
+    is_of_page: bool = False
+    other_values: list[str] = field(default_factory=list)
 
     @property
     def n_missing(self) -> int:
@@ -193,11 +200,7 @@ def _plan(
     references = dict.fromkeys(reference for one in parameters for reference in one.data())
     optional = dict.fromkeys(reference for one in parameters for reference in optional_references(one))
     catalogued = [reference for reference in references if reference in catalogue()]
-    good = store.good_runs(chapter.name)
-    # A smoke run says less of what a large one takes than a default run does.
-    preferred = [[run for run in good if run.manifest.profile == known] for known in (profile, DEFAULT_PROFILE)]
-    earlier = next(filter(None, preferred), good)[:_MOST_EARLIER]
-    return Plan(
+    planned = Plan(
         chapter=chapter.name,
         profile=profile,
         n_runs=n_runs,
@@ -207,15 +210,55 @@ def _plan(
         optional=_to_fetch(name for name in optional if name not in references),
         kept={name: size for name in references | optional if (size := bytes_kept(name))},
         by_hand=[name for name in catalogued if state_of(name) == "by hand"],
-        seconds=median(run.manifest.seconds for run in earlier) if earlier else _declared_seconds(chapter, profile),
-        run_bytes=median(_size(run) for run in earlier) if earlier else None,
-        n_earlier=len(earlier),
-        earlier_profile=earlier[0].manifest.profile if earlier else None,
+        seconds=None,
+        run_bytes=None,
+        n_earlier=0,
+        earlier_profile=None,
+    )
+    return _with_times(planned, chapter, [_deciding(one.model_dump(mode="json")) for one in parameters], store)
+
+
+def _with_times(planned: Plan, chapter: Chapter, points: Sequence[Mapping[str, Any]], store: RunStore) -> Plan:
+    """The plan with what is known of time and size, and how far what it is known of had other values."""
+    good = store.good_runs(chapter.name)
+    same = [run for run in good if _deciding(run.manifest.parameters) in points]
+    if same and all(point in [_deciding(run.manifest.parameters) for run in same] for point in points):
+        good = same
+    # A smoke run says less of what a large one takes than a default run does.
+    preferred = [[run for run in good if run.manifest.profile == one] for one in (planned.profile, DEFAULT_PROFILE)]
+    earlier = next(filter(None, preferred), good)[:_MOST_EARLIER]
+    if earlier:
+        return replace(
+            planned,
+            seconds=median(run.manifest.seconds for run in earlier),
+            run_bytes=median(_size(run) for run in earlier),
+            n_earlier=len(earlier),
+            earlier_profile=earlier[0].manifest.profile,
+            other_values=_unlike(points, [run.manifest.parameters for run in earlier]),
+        )
+    if planned.profile != DEFAULT_PROFILE:
+        return planned
+    page = chapter.read_record() or {}
+    is_of_page = isinstance(page.get("seconds"), int | float) and isinstance(page.get("parameters"), dict)
+    defaults = chapter.parameters.from_values(chapter.name, {}).model_dump(mode="json")
+    return replace(
+        planned,
+        seconds=page["seconds"] if is_of_page else 60 * chapter.declaration.minutes,
+        is_of_page=is_of_page,
+        other_values=_unlike(points, [page["parameters"] if is_of_page else defaults]),
     )
 
 
-def _declared_seconds(chapter: Chapter, profile: str) -> float | None:
-    return 60 * chapter.declaration.minutes if profile == DEFAULT_PROFILE else None
+def _deciding(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters that decide how long a run takes: not which numbers are drawn, nor what "auto" turns out to be."""
+    return {name: value for name, value in values.items() if name != "device" and not name.endswith("seed")}
+
+
+def _unlike(points: Iterable[Mapping[str, Any]], known: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names of parameters that have a value in a planned run that they have in none of those that are known."""
+    known = list(known)
+    found = [name for point in points for name in point if all(point[name] != one.get(name) for one in known)]
+    return list(dict.fromkeys(found))
 
 
 def _count_existing(chapter: Chapter, parameters: Iterable[ChapterParameters], store: RunStore) -> int:
