@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 mpl.use("Agg")
 
-from brainalign.figures.pruning import show_accuracy_costs, show_all_removals, show_block_scores, show_removal_times
+from brainalign.figures.pruning import show_accuracy_costs, show_block_scores, show_next_blocks, show_removal_times
 from brainalign.figures.style import MUTED
 
 
@@ -69,12 +69,30 @@ def test_scores_have_a_panel_for_each_criterion_and_a_line_for_each_stage():
     assert [text.get_text() for text in figure.axes[1].get_xticklabels()] == ["0.0", "0.1", "1.1"]
 
 
-def test_choices_stand_beside_every_way():
-    every = pd.DataFrame({"n_removed": [1, 1, 2], "accuracy": [0.5, 0.6, 0.4]})
-    chosen = pd.DataFrame({"criterion": ["a", "a", "b"], "n_removed": [1, 1, 2], "accuracy": [0.5, 0.6, 0.4]})
-    figure = show_all_removals(every, chosen, whole=0.55, chance=0.1)
-    ways, first, second, *_ = figure.axes[0].lines
-    assert_allclose(ways.get_ydata(), every["accuracy"])
-    assert_allclose(first.get_ydata(), [0.55])
-    assert_allclose(second.get_ydata(), [0.4])
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["every way", "a", "b"]
+STEPS = pd.DataFrame(
+    [("linear_cka", 1, 0.0, "a", "a"), ("linear_cka", 2, 0.5, "b", "c"), ("weight_norm", 1, 0.25, "a", "b")],
+    columns=["criterion", "step", "rank", "removed", "chosen"],
+)
+
+
+def test_ranks_are_drawn_step_by_step_and_named_blocks_are_filled():
+    (ax,) = show_next_blocks(STEPS).axes
+    assert_allclose(ax.lines[0].get_xydata(), [[1, 0], [2, 0.5]])
+    missed, named = ax.collections[:2]
+    assert_allclose(named.get_offsets(), [[1, 0]])
+    assert_allclose(missed.get_offsets(), [[2, 0.5]])
+    assert mpl.colors.to_hex(missed.get_facecolor()[0]) == "#ffffff"
+    assert mpl.colors.to_hex(named.get_facecolor()[0]) != "#ffffff"
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the lowest score is on top
+
+
+def test_accuracies_stand_beside_the_ranks_with_binomial_intervals():
+    accuracies = pd.DataFrame({"saved": [0.0, 75.0], "accuracy": [0.8, 0.5], "n": [100, 100]})
+    _, ax = show_next_blocks(STEPS, accuracies).axes
+    low, high = (caps.get_ydata(orig=False) for caps in ax.containers[0].lines[1])
+    assert_allclose(high - low, 2 * 1.96 * np.array([0.04, 0.05]))
+
+
+def test_without_networks_the_figure_says_so():
+    (ax,) = show_next_blocks(STEPS.iloc[:0]).axes
+    assert "not here" in ax.texts[0].get_text()

@@ -28,8 +28,8 @@ from brainalign.figures.opened import show_courses, show_meeting, show_movement,
 from brainalign.figures.pictures import show_pictures
 from brainalign.figures.pruning import (
     show_accuracy_costs,
-    show_all_removals,
     show_block_scores,
+    show_next_blocks,
     show_removal_times,
 )
 from brainalign.figures.rankings import show_clustered_matrix, show_correlation_distribution, show_rank_slopes
@@ -45,7 +45,6 @@ __all__ = [
     "InteractiveFigure",
     "show_accuracy_costs",
     "show_agreement_beside_null",
-    "show_all_removals",
     "show_block_scores",
     "show_brain_maps",
     "show_brain_systems",
@@ -78,6 +77,7 @@ __all__ = [
     "show_models",
     "show_models_by_networks",
     "show_movement",
+    "show_next_blocks",
     "show_null_comparison",
     "show_null_correlations",
     "show_one_at_a_time",

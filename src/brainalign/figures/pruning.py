@@ -127,34 +127,44 @@ def show_block_scores(scores: pd.DataFrame, *, label: str) -> Figure:
     return figure
 
 
-def show_all_removals(every: pd.DataFrame, chosen: pd.DataFrame, *, whole: float, chance: float) -> Figure:
-    """Accuracy of every way to remove some blocks, and of those that criteria chose.
+def show_next_blocks(steps: pd.DataFrame, accuracies: pd.DataFrame | None = None) -> Figure:
+    """Where the block that was removed next stood among the scores of a criterion, and what the networks answer.
 
     Parameters
     ----------
-    every : DataFrame with columns ``n_removed``, ``accuracy``
-        One way to remove blocks a row.
-    chosen : DataFrame with columns ``criterion``, ``n_removed``, ``accuracy``
-        One choice a row; means over repeats are shown.
-    whole, chance : float
-        Accuracy of the network before, and of guessing.
+    steps : DataFrame with columns ``criterion``, ``step``, ``rank``, ``removed``, ``chosen``
+        Of `brainalign.studies.pruning.score_next_blocks`; without rows, the panel says that there is nothing.
+    accuracies : DataFrame with columns ``saved``, ``accuracy``, ``n``, optional
+        A network a row: operations saved, in percent, the share of ``n`` pictures that it names, and how many they are.
 
     Returns
     -------
     Figure
+        Filled marks: the criterion named the very block. Bars: 95 % binomial intervals.
     """
-    names = list(dict.fromkeys(chosen["criterion"]))
-    offsets = dict(zip(names, np.linspace(-0.05, 0.32, len(names)), strict=True))
     with house_style():
-        figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
-        ax.plot(every["n_removed"] - 0.2, every["accuracy"], "_", color=MUTED, ms=12, alpha=0.6, label="every way")
-        for (name, offset), color, marker in zip(offsets.items(), NETWORK_COLORS, NETWORK_MARKERS, strict=False):
-            means = chosen[chosen["criterion"] == name].groupby("n_removed")["accuracy"].mean()
-            ax.plot(means.index + offset, means, marker, color=color, ms=6, label=name.replace("_", " "))
-        ax.axhline(whole, color=DARK, lw=0.8, ls="--")
-        ax.axhline(chance, color=MUTED, lw=0.8, ls=":")
-        ax.set(xlabel="layers removed", ylabel="accuracy", xticks=sorted(set(every["n_removed"])))
-        figure.legend(loc="outside upper center", ncols=4, frameon=False)
+        shape = {"width_ratios": [2, 1]} if accuracies is not None else {}
+        figure, axes = plt.subplots(1, 1 + (accuracies is not None), figsize=(WIDTH, 3.3), squeeze=False, **shape)
+        ax = axes[0, 0]
+        for place, (name, rows) in enumerate(steps.groupby("criterion", sort=False)):
+            color, marker = color_and_marker(place)
+            is_named = (rows["removed"] == rows["chosen"]).to_numpy()
+            look = {"color": color, "marker": marker, "s": 30}
+            ax.plot(rows["step"], rows["rank"], color=color, lw=0.8, alpha=0.5)
+            ax.scatter(rows["step"][~is_named], rows["rank"][~is_named], **look | {"facecolor": "white"}, zorder=3)
+            label = str(name).replace("_", " ")
+            ax.scatter(rows["step"][is_named], rows["rank"][is_named], **look, zorder=3, label=label)
+        ax.axhline(0.5, color=MUTED, lw=0.8, ls=":")
+        ax.set(xlabel="blocks removed before", ylabel="rank of the removed block", ylim=(1.04, -0.04))
+        if steps.empty:
+            ax.text(0.5, 0.25, "the released networks are not here", transform=ax.transAxes, ha="center")
+        else:
+            figure.legend(loc="outside upper center", ncols=3, frameon=False)
+        if accuracies is not None:
+            share, n = accuracies["accuracy"], accuracies["n"]
+            half = 1.96 * np.sqrt(share * (1 - share) / n)
+            axes[0, 1].errorbar(accuracies["saved"], share, yerr=half, color=DARK, marker="o", ms=4, capsize=2)
+            axes[0, 1].set(xlabel="operations saved, %", ylabel="accuracy", ylim=(0, 1.03))
     return figure
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from brainalign.studies.pruning import find_blocks, macs, prune
-from brainalign.studies.pruning.comparison import block_labels, compare_criteria, mean_steps, try_all_removals
+from brainalign.studies.pruning.comparison import block_labels, compare_criteria, mean_steps
 from tests.studies.pruning.networks import pictures, small_resnet
 
 pytestmark = pytest.mark.training
@@ -54,21 +54,3 @@ def test_mean_steps_are_over_the_networks_in_which_a_block_went():
     assert means.columns.tolist() == ["0.2", "0.10", "1.1"]
     assert means.loc["a"].tolist() == [1.0, 1.5, 2.0]
     assert means.loc["b"].isna().tolist() == [True, True, False]
-
-
-def test_every_way_is_tried_that_leaves_a_stage_enough_blocks():
-    model = small_resnet(14)  # two blocks per stage, of which two change the shape
-    table = try_all_removals(model, 2, accuracy=bias)
-    sets = [set(removed) for removed in table["removed"]]
-    singles = ["stages.0.0", "stages.0.1", "stages.1.1", "stages.2.1"]
-    assert sets[:4] == [{path} for path in singles]
-    assert {"stages.0.0", "stages.0.1"} not in sets  # would empty the first stage
-    assert len(sets) == 4 + 5
-    assert table["accuracy"].tolist() == [50] * 4 + [40] * 5
-    assert table["n_removed"].tolist() == [1] * 4 + [2] * 5
-
-
-@pytest.mark.parametrize("n_blocks", [0, 4])
-def test_ways_to_remove_nothing_or_too_much_are_refused(n_blocks):
-    with pytest.raises(ValueError, match=f"n_blocks = {n_blocks}; from 1 to 3 blocks can go"):
-        try_all_removals(small_resnet(14), n_blocks, accuracy=bias)

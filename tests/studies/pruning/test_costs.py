@@ -1,17 +1,13 @@
-"""Operations by hand, time by a clock we hold, energy by counters we write."""
-
-from itertools import count
+"""Operations by hand."""
 
 import pytest
-import torch
 from open_clip.transformer import VisionTransformer
 from torch import nn
 
 from brainalign.models.loading import load_model
-from brainalign.models.zoo import load_zoo
-from brainalign.studies.pruning import count_parameters, find_blocks, macs, measure_effort, read_energy, remove_blocks
+from brainalign.studies.pruning import count_parameters, find_blocks, macs, remove_blocks
 from brainalign.studies.pruning.surgery import remove_blocks as cut
-from tests.studies.pruning.networks import pictures, small_resnet
+from tests.studies.pruning.networks import small_resnet
 
 
 def test_convolutions_and_linear_maps_count_and_nothing_else_does():
@@ -67,60 +63,3 @@ def test_original_resnet50_has_the_published_savings():
 def test_a_shape_without_values_is_refused(shape):
     with pytest.raises(ValueError, match=r"give \(channels, height"):
         macs(small_resnet(), shape)
-
-
-def test_latency_is_the_median_of_what_the_clock_says(tmp_path):
-    times = iter([0, 1, 10, 15, 20, 22])  # 1, 5 and 2 seconds
-    effort = measure_effort(
-        small_resnet(), pictures().inputs, repeats=3, clock=lambda: next(times), energy_counters=tmp_path
-    )
-    assert effort.latency == 2
-    assert effort.energy is None
-
-
-def test_energy_is_the_rise_of_the_packages_counters(tmp_path, monkeypatch):
-    for name, value in {"intel-rapl:0": 2_500_000, "intel-rapl:1": 500_000, "intel-rapl:0:0": 9_000_000}.items():
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "energy_uj").write_text(f"{value}\n")
-    assert read_energy(tmp_path) == pytest.approx(3.0)
-
-    ticks = count()
-
-    def clock():
-        counter = tmp_path / "intel-rapl:0/energy_uj"
-        counter.write_text(str(int(counter.read_text()) + 1_000_000))
-        return float(next(ticks))
-
-    effort = measure_effort(small_resnet(), pictures().inputs, repeats=4, clock=clock, energy_counters=tmp_path)
-    assert effort.energy == pytest.approx(2.0)  # the clock was read twice a repeat
-
-
-def test_a_counter_that_started_anew_gives_no_energy(tmp_path):
-    counter = tmp_path / "intel-rapl:0/energy_uj"
-    counter.parent.mkdir()
-    counter.write_text("100")
-
-    def clock():
-        counter.write_text("5")
-        return 0.0
-
-    assert (
-        measure_effort(small_resnet(), pictures().inputs, repeats=1, clock=clock, energy_counters=tmp_path).energy
-        is None
-    )
-
-
-def test_hidden_counters_give_none(tmp_path):
-    assert read_energy(tmp_path) is None
-    (tmp_path / "intel-rapl:0/energy_uj").mkdir(parents=True)  # reading a folder fails as reading a hidden file does
-    assert read_energy(tmp_path) is None
-
-
-def test_fewer_than_one_repeat_is_refused():
-    with pytest.raises(ValueError, match="repeats = 0 must be at least 1"):
-        measure_effort(small_resnet(), pictures().inputs, repeats=0)
-
-
-def test_texts_can_be_timed():
-    ids = torch.zeros(2, 5, dtype=torch.long)
-    assert measure_effort(load_zoo("zoo:bert-s@random"), {"input_ids": ids}, repeats=1).latency > 0

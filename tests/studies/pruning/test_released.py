@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -16,6 +17,7 @@ from brainalign.studies.pruning.released import (
     RELEASED_WEIGHTS,
     has_released_networks,
     load_released,
+    released_inputs,
     resnet_of,
 )
 from brainalign.studies.pruning.resnets import ResidualBlock
@@ -148,3 +150,12 @@ def test_files_of_another_kind_are_refused(tmp_path, spoiled):
             del file.attrs["layer_names"]
     with pytest.raises(ValueError, match="net"):
         read_keras(graph, weights)
+
+
+def test_pictures_are_scaled_and_lose_the_mean():
+    images = np.full((2, 3, 32, 32), 255, dtype=np.uint8)
+    mean = np.full((3, 32, 32), 51.0)
+    assert_close(released_inputs(images, mean), torch.full((2, 3, 32, 32), 0.8))
+    assert_close(released_inputs(images)[0, :, 5, 5], torch.tensor([0.5086, 0.5178, 0.5535]))
+    with pytest.raises(ValueError, match="shape"):
+        released_inputs(images.transpose(0, 2, 3, 1))

@@ -3,8 +3,8 @@
 from brainalign.studies.pruning.augmentation import shift_and_flip
 from brainalign.studies.pruning.batches import Batch
 from brainalign.studies.pruning.blocks import Block, candidates, find_blocks, n_removable
-from brainalign.studies.pruning.comparison import block_labels, compare_criteria, mean_steps, try_all_removals
-from brainalign.studies.pruning.costs import Effort, count_parameters, macs, measure_effort, read_energy
+from brainalign.studies.pruning.comparison import block_labels, compare_criteria, mean_steps
+from brainalign.studies.pruning.costs import count_parameters, macs
 from brainalign.studies.pruning.criteria import CRITERIA, Criterion, get_criterion
 from brainalign.studies.pruning.greedy import Pruning, Removal, prune
 from brainalign.studies.pruning.importance import block_importance
@@ -16,7 +16,13 @@ from brainalign.studies.pruning.next_block import (
     score_next_blocks,
 )
 from brainalign.studies.pruning.order import shuffled_agreements, stage_order_agreement, stages_that_lost
-from brainalign.studies.pruning.released import N_RELEASED, has_released_networks, load_released, resnet_of
+from brainalign.studies.pruning.released import (
+    N_RELEASED,
+    has_released_networks,
+    load_released,
+    released_inputs,
+    resnet_of,
+)
 from brainalign.studies.pruning.resnets import CifarResNet, resnet_cifar
 from brainalign.studies.pruning.surgery import remove_blocks
 from brainalign.studies.pruning.tasks import PictureTask, load_task
@@ -36,7 +42,6 @@ __all__ = [
     "Block",
     "CifarResNet",
     "Criterion",
-    "Effort",
     "NextBlocks",
     "PictureTask",
     "Pruning",
@@ -57,11 +62,10 @@ __all__ = [
     "macs",
     "mean_ranks_of_halves",
     "mean_steps",
-    "measure_effort",
     "n_removable",
     "prune",
     "random_choices",
-    "read_energy",
+    "released_inputs",
     "remove_blocks",
     "resnet_cifar",
     "resnet_of",
@@ -72,5 +76,4 @@ __all__ = [
     "stages_that_lost",
     "train_classifier",
     "train_further",
-    "try_all_removals",
 ]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -12,11 +10,10 @@ import torch
 from torch import nn
 
 from brainalign.studies.pruning.batches import Batch
-from brainalign.studies.pruning.blocks import candidates, find_blocks, n_removable
+from brainalign.studies.pruning.blocks import find_blocks
 from brainalign.studies.pruning.costs import macs
 from brainalign.studies.pruning.greedy import FineTune, prune
 from brainalign.studies.pruning.importance import Loss
-from brainalign.studies.pruning.surgery import remove_blocks
 
 Accuracy = Callable[[nn.Module], float]
 """How well a network does its task, from 0 to 1."""
@@ -93,48 +90,6 @@ def compare_criteria(
                     "tuned": tuned,
                 }
             )
-    return pd.DataFrame(rows)
-
-
-def try_all_removals(model: nn.Module, n_blocks: int, *, accuracy: Accuracy, min_per_stage: int = 1) -> pd.DataFrame:
-    """Remove blocks in every possible way: what the best, the worst and a random choice would keep.
-
-    Parameters
-    ----------
-    model : Module
-        A network that `find_blocks` knows, with few blocks: all sets of up to `n_blocks` of them are tried.
-    n_blocks : int
-        Most blocks that go.
-    accuracy : callable
-        From a network to its accuracy.
-    min_per_stage : int
-        Blocks that every stage keeps.
-
-    Returns
-    -------
-    DataFrame
-        One set a row: ``removed`` (a frozenset of paths), ``n_removed`` and ``accuracy``.
-
-    Raises
-    ------
-    ValueError
-        When more blocks are to go than can, or none.
-    """
-    blocks = find_blocks(model)
-    limit = n_removable(blocks, min_per_stage=min_per_stage)
-    if not 1 <= n_blocks <= limit:
-        msg = f"n_blocks = {n_blocks}; from 1 to {limit} blocks can go when every stage keeps {min_per_stage}."
-        raise ValueError(msg)
-    paths = [block.path for block in candidates(blocks, min_per_stage=min_per_stage)]
-    stages = {block.path: block.stage for block in blocks}
-    sizes = Counter(stages.values())
-    rows = []
-    for n_removed in range(1, n_blocks + 1):
-        for removed in combinations(paths, n_removed):
-            gone = Counter(stages[path] for path in removed)
-            if all(sizes[stage] - count >= min_per_stage for stage, count in gone.items()):
-                kept = accuracy(remove_blocks(model, removed))
-                rows.append({"removed": frozenset(removed), "n_removed": n_removed, "accuracy": kept})
     return pd.DataFrame(rows)
 
 

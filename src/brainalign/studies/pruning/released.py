@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from brainalign.catalogue.entries import locate, state_of
@@ -18,6 +20,9 @@ RELEASED_WEIGHTS = "pruned-resnet56-weights"
 
 N_RELEASED = 20
 """Networks with weights: after one removal, after two, and so on. The whole network was not released."""
+
+MEAN_COLOUR = (0.4914, 0.4822, 0.4465)
+"""Red, green and blue of the training pictures of CIFAR-10, on average over pictures and pixels."""
 
 _SIDE = 32  # of a picture of CIFAR-10
 
@@ -64,6 +69,36 @@ def load_released(n_removed: int) -> CifarResNet:
         raise ValueError(msg)
     stem = f"pruned_models/ResNet56/ResNet56_CKA_p[1]_iterations[{n_removed - 1}]"  # the files count from 0
     return resnet_of(read_keras(locate(PRUNED_RESNET56, f"{stem}.json"), locate(RELEASED_WEIGHTS, f"{stem}.h5")))
+
+
+def released_inputs(images: ArrayLike, mean: ArrayLike | None = None) -> Tensor:
+    """Pictures as the released networks take them.
+
+    Parameters
+    ----------
+    images : array_like of shape (n, 3, 32, 32)
+        Colours from 0 to 255.
+    mean : array_like of shape (3, 32, 32), optional
+        Mean of the training pictures, from 0 to 255. By default `MEAN_COLOUR` everywhere, from which the mean picture
+        of CIFAR-10 differs by at most a tenth of the range.
+
+    Returns
+    -------
+    Tensor of shape (n, 3, 32, 32)
+        From 0 to 1, minus the mean.
+
+    Raises
+    ------
+    ValueError
+        For pictures of another shape.
+    """
+    pictures = torch.as_tensor(np.asarray(images)).float() / 255
+    if pictures.ndim != 4 or tuple(pictures.shape[1:]) != (3, _SIDE, _SIDE):
+        msg = f"pictures of shape {tuple(pictures.shape)}; give (n, 3, {_SIDE}, {_SIDE})."
+        raise ValueError(msg)
+    if mean is None:
+        return pictures - torch.tensor(MEAN_COLOUR)[:, None, None]
+    return pictures - torch.as_tensor(np.asarray(mean)).float() / 255
 
 
 def resnet_of(layers: Mapping[str, KerasLayer]) -> CifarResNet:
