@@ -88,6 +88,8 @@ def test_halves_of_the_pictures_spread_around_the_value_of_all():
     mean = found.steps.query("criterion == 'linear_cka'")["rank"].mean()
     assert means.min() <= mean <= means.max()
     assert means.std() > 0
+    with pytest.raises(ValueError, match="'weight_norm' does not read"):
+        mean_ranks_of_halves(found, 3, criterion="weight_norm", generator=torch.Generator())
 
 
 def test_a_random_choice_is_right_as_often_as_there_are_candidates():

@@ -171,8 +171,16 @@ def mean_ranks_of_halves(
     ndarray of shape (n_halves,)
         Their spread is that of the value from all pictures over draws of as many pictures: a half differs from the
         whole as one sample of the full size differs from the truth (delete-half jackknife).
+
+    Raises
+    ------
+    ValueError
+        For a criterion that does not read the representation.
     """
     distance = get_criterion(criterion).distance
+    if distance is None:
+        msg = f"the criterion '{criterion}' does not read the representation, so no half of the pictures changes it."
+        raise ValueError(msg)
     removed = found.steps.drop_duplicates("step")["removed"].tolist()
     n_pictures = len(found.representations[0][0])
     means = []
@@ -214,7 +222,7 @@ def random_choices(found: NextBlocks, n_draws: int, *, generator: np.random.Gene
 
 def _scores(name: str, chosen: Sequence[Block], whole: Tensor, without: Mapping[str, Tensor]) -> pd.Series:
     rule = get_criterion(name)
-    if rule.reads == "representation":
+    if rule.distance is not None:
         return pd.Series({path: float(rule.distance(whole, other)) for path, other in without.items()})
     if rule.reads == "weights":
         return pd.Series({block.path: mean_absolute_weight(block.module) for block in chosen})

@@ -146,7 +146,7 @@ class _First(NamedTuple):
 
 def _follow(layers: Mapping[str, KerasLayer]) -> tuple[_First, list[_BlockNames], str]:
     """The layers of every part, from the classifier back to the input, with all that stands between them checked."""
-    head = next(reversed(layers))
+    head = [*layers][-1]
     _expect(layers, head, "Dense", activation="softmax")
     (flat,) = layers[head].inputs
     (pool,) = layers[flat].inputs

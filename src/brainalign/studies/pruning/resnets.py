@@ -147,7 +147,7 @@ def resnet_cifar(
     if wrong := {name: size for name, size in sizes.items() if size < 1}:
         msg = f"{', '.join(f'{name} = {size}' for name, size in wrong.items())} must be at least 1."
         raise ValueError(msg)
-    model = CifarResNet([n_blocks] * _N_STAGES, **sizes)
+    model = CifarResNet([n_blocks] * _N_STAGES, width, n_classes, n_channels)
     _draw_weights(model, generator or torch.Generator().manual_seed(0))
     return model
 
