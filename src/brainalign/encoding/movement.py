@@ -156,7 +156,7 @@ def _ways(
         msg = f"records must be of the same layers: got {len(before)}, {len(after)} and {len(exchanged)} of them."
         raise ValueError(msg)
     for key in before:
-        start, one, both = (as_doubles(record[key], name=key) for record in (before, after, exchanged))
+        start, one, both = (as_doubles(record[key], name=str(key)) for record in (before, after, exchanged))
         if not start.shape == one.shape == both.shape or len(start) < 2:
             shapes = f"{start.shape}, {one.shape} and {both.shape}"
             msg = f"{key} has shapes {shapes}; they must agree, with 2 stimuli or more."
