@@ -8,6 +8,7 @@ from brainalign.catalogue.kept_models import (
     EXTRACT,
     WHOLE,
     Note,
+    altered_models,
     bytes_kept,
     bytes_to_fetch,
     find_kept,
@@ -127,6 +128,19 @@ def test_an_altered_extract_is_refused_with_the_remedy(keep, change):
         ChecksumError, match=r"truncated or altered\. Delete the folder .* brainalign models fetch hf:a/b"
     ):
         files_of("hf:a/b")
+
+
+def test_of_all_that_is_kept_the_altered_are_told(keep):
+    assert_equal(altered_models(), (0, []))
+    keep("hf:a/b")
+    folder = keep("timm:sound")
+    assert_equal(altered_models(), (2, []))
+    (folder / EXTRACT).write_bytes(b"something else")
+    keep("hf:c/d").joinpath("extract.json").write_text("{", encoding="utf-8")
+    n_kept, (first, second) = altered_models()
+    assert_equal(n_kept, 3)
+    assert "brainalign models fetch hf:c/d" in first
+    assert "brainalign models fetch timm:sound" in second
 
 
 def test_a_note_of_another_layout_is_refused(keep):

@@ -414,6 +414,22 @@ def test_the_doctor_tells_of_packages_that_are_not_as_locked(ran, brainalign):
     assert told["stale chapters"] == "tiny"  # the lock is part of the key
 
 
+def test_the_doctor_tells_of_altered_files_and_of_a_mirror_that_is_gone(ran, brainalign, monkeypatch):
+    monkeypatch.setenv("BRAINALIGN_HOME", str(ran.home / "data"))
+    monkeypatch.setenv("BRAINALIGN_MIRROR", str(ran.home / "gone"))
+    ran.pin((ran.root / "data" / "tiny.csv").read_text(encoding="utf-8"))
+    sound = brainalign("doctor", "--json")
+    ran.edit("data/tiny.csv", "a,1.5", "a,1.6")
+    answer = brainalign("doctor", "--json")
+    told = json.loads(answer.out)
+    assert answer.code == 1
+    assert "2 entries" in json.loads(sound.out)["checksums"]
+    assert "data/tiny.csv" in told["checksums"]
+    assert told["mirror"].endswith("gone, NOT THERE")
+    assert told["device"].startswith("auto is ")
+    assert told["models of a hub"] == "0 kept, as they were fetched"
+
+
 def test_models_that_a_chapter_cannot_do_without_must_be_named(brainalign, real):
     answer = brainalign("run", "models", "-p", "measured", "clip-s,bert-s")
     assert answer.code == 2

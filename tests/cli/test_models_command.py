@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from types import SimpleNamespace
 
@@ -75,6 +76,7 @@ def test_a_mistake_ends_with_one_message_and_code_2(brainalign, words, text):
 def test_show_tells_every_field_of_a_row(brainalign):
     entry = get_model("dino-base-8")
     rows = shown(brainalign("models", "show", "dino-base-8"))
+    assert json.loads(brainalign("models", "show", "dino-base-8", "--json").out) == rows
     assert rows["reference"] == "timm:vit_base_patch8_224.dino"
     assert rows["listed"] == "our reconstruction of the study's list"
     assert rows["parameters"] == f"85.8M ({entry.parameters})"

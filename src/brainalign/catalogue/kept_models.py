@@ -173,6 +173,29 @@ def check_extract(folder: Path, note: Note) -> Path:
     return path
 
 
+def check_kept(folder: Path, note: Note) -> None:
+    """Check what is kept of a model as every run does; errors as in `check_extract`.
+
+    Of many models that is many gigabytes: a file with the size and time that it was written with is taken as it is.
+    """
+    path = folder / EXTRACT
+    if note.sha256 and (not path.is_file() or _stamp(path) != note.stamp):
+        check_extract(folder, note)
+
+
+def altered_models() -> tuple[int, list[str]]:
+    """Number of models of which something is kept, and what is wrong with those that were altered."""
+    folders, problems = sorted(path for path in models_home().glob("*@*") if path.is_dir()), []
+    for folder in folders:
+        try:
+            note = read_note(folder)
+            if note is not None:
+                check_kept(folder, note)
+        except ChecksumError as error:
+            problems.append(str(error))
+    return len(folders), problems
+
+
 def spoilt(folder: Path, model: str) -> ChecksumError:
     """The error for an extract, or its note, that was truncated or altered; not raised yet."""
     return ChecksumError(
@@ -225,11 +248,10 @@ def files_of_model(reference: Reference) -> list[DataFile]:
     if found is None or not found[1].fetched:
         raise MissingDataError(not_fetched(reference))
     folder, note = found
-    path = folder / EXTRACT
-    # Of many models that is many gigabytes: a file with the size and time that it was written with is taken as it is.
-    if note.sha256 and (not path.is_file() or _stamp(path) != note.stamp):
-        check_extract(folder, note)
-    own = DataFile(f"{reference.files}/{note.file}", path, _version(note), "see the page of the model on its hub")
+    check_kept(folder, note)
+    own = DataFile(
+        f"{reference.files}/{note.file}", folder / EXTRACT, _version(note), "see the page of the model on its hub"
+    )
     return [own, *(file for lender in note.lenders for file in files_of_model(parse_reference(lender)))]
 
 

@@ -13,8 +13,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from brainalign.catalogue.entries import MIRROR, ChecksumError, MissingDataError, catalogue, state_of
-from brainalign.catalogue.home import OFFLINE, data_home, is_offline
+from brainalign.catalogue.entries import MIRROR, ChecksumError, MissingDataError, catalogue, problems_of, state_of
+from brainalign.catalogue.home import HUB_OFFLINE, OFFLINE, data_home, is_offline
+from brainalign.catalogue.kept_models import altered_models
 from brainalign.catalogue.locations import project_root
 from brainalign.cli.console import open_console, print_json, readable_bytes
 from brainalign.runs.keys import compute_key
@@ -26,15 +27,22 @@ LOCK = "requirements.lock"
 
 
 def doctor(json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False) -> None:
-    """Say what is installed against what is locked, where data and runs lie, what is missing, and what is stale."""
-    other = unlike_locked()
+    """Say what is installed against what is locked, what is here of data and weights, and what is altered or stale.
+
+    With exit code 1 where packages are not as locked, or files not as their checksums.
+    """
+    other, (n_checked, altered) = unlike_locked(), altered_files()
+    n_models, altered_weights = altered_models()
     found = {
         "packages": "; ".join(other) or f"as in {LOCK}",
         "machine": hardware_line(hardware()),
+        "device": _device(),
+        "checksums": "; ".join(altered) or f"{n_checked} entries of data and weights here are as they should be",
+        "models of a hub": "; ".join(altered_weights) or f"{n_models} kept, as they were fetched",
         "data home": _place(data_home()),
         "runs": _place(RunStore().folder),
-        "mirror": os.environ.get(MIRROR) or f"none ({MIRROR} is not set)",
-        "network": f"forbidden by {OFFLINE}" if is_offline() else "may be used",
+        "mirror": _mirror(),
+        "network": _network(),
         "data not here": ", ".join(name for name in catalogue() if state_of(name) in ("not here", "partly here"))
         or "none",
         "stale chapters": ", ".join(stale_chapters()) or "none",
@@ -46,7 +54,7 @@ def doctor(json_: Annotated[bool, typer.Option("--json", help="As JSON, for prog
         for name, text in found.items():
             table.add_row(name, Text(text))
         open_console().print(table)
-    if other:
+    if other or altered or altered_weights:
         raise typer.Exit(1)
 
 
@@ -67,6 +75,12 @@ def unlike_locked() -> list[str]:
     return found
 
 
+def altered_files() -> tuple[int, list[str]]:
+    """Number of entries of the catalogue that are here, and what is wrong with the files of those that were altered."""
+    here = [name for name in catalogue() if state_of(name) in ("package", "project", "mirror", "here")]
+    return len(here), [problem for name in here for problem in problems_of(name)]
+
+
 def stale_chapters() -> list[str]:
     """Chapters without a run of this code, these data and versions at the defaults."""
     store, stale = RunStore(), []
@@ -79,6 +93,27 @@ def stale_chapters() -> list[str]:
         if store.find(chapter.name, key) is None:
             stale.append(chapter.name)
     return stale
+
+
+def _device() -> str:
+    from brainalign.devices import resolve_device  # imports torch, which the other commands do without
+
+    found = resolve_device("auto")
+    unused = found.type == "cpu" and hardware()["gpus"]
+    return f"auto is {found}{', NOT THE CARD: this torch, or the driver, does not find it' if unused else ''}"
+
+
+def _mirror() -> str:
+    named = os.environ.get(MIRROR)
+    if not named:
+        return f"none ({MIRROR} is not set)"
+    return named if "://" in named or Path(named).expanduser().is_dir() else f"{named}, NOT THERE"
+
+
+def _network() -> str:
+    if is_offline():
+        return f"forbidden by {OFFLINE}"
+    return f"may be used, but hubs of models are forbidden by {HUB_OFFLINE}" if is_offline(hub=True) else "may be used"
 
 
 def _place(folder: Path) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from brainalign.cli.bad_input import bad_input
-from brainalign.cli.console import open_console, readable_bytes, readable_count
+from brainalign.cli.console import open_console, print_json, readable_bytes, readable_count
 from brainalign.runs.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def list_models(
 
 
 @models_app.command()
-def show(model: ModelName) -> None:
+def show(
+    model: ModelName, json_: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False
+) -> None:
     """Show everything that is known of a model, and what would be fetched of it."""
     from brainalign.catalogue.references import parse_reference
     from brainalign.models.registry import find_entries
@@ -66,6 +68,9 @@ def show(model: ModelName) -> None:
         entries = find_entries(reference)
         same_tower = [entry for entry in entries if entry.tower == reference.tower]
         rows = _fields(same_tower[0], reference) if same_tower else _described(reference, entries)
+    if json_:
+        print_json(rows)
+        return
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, text in rows.items():
         table.add_row(name, Text(text))
