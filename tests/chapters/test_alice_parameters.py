@@ -15,3 +15,8 @@ def test_choices_that_are_numbers_are_read_from_text():
 def test_other_radii_are_refused_with_the_choices(typed):
     with pytest.raises(UsageError, match=r"alice: radius = .* is not allowed"):
         values_of("alice", {"radius": typed})
+
+
+def test_another_model_is_optional_and_may_be_left_out():
+    assert values_of("alice", {}).optional_data() == ("smollm2",)
+    assert values_of("alice", {"beside": ""}).optional_data() == ()

@@ -32,3 +32,7 @@ def test_what_is_no_model_and_no_neuron_is_refused():
         values_of("opened", {"clip": "clip-hard"})
     with pytest.raises(UsageError, match="opened: neuron = 'spike' is not allowed"):
         values_of("opened", {"neuron": "spike"})
+
+
+def test_a_model_of_photographs_is_optional():
+    assert values_of("opened", {}).optional_data() == ("dinov2-s-saliency",)
