@@ -43,7 +43,7 @@ def list_runs(
         return
     table = Table("run", "started", "profile", "status", "size", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(str(value) for value in list(row.values())[:-1]), readable_bytes(row["bytes"]))
+        table.add_row(*(str(value) for value in list(row.values())[:-1]), readable_bytes(int(row["bytes"])))
     table.columns[0].no_wrap = True
     open_console().print(table if rows else Text("there are no runs"))
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -153,7 +155,7 @@ def _constant(attribute: memoryview) -> int | None:
     return int(found.tensor()) if found.kind == 7 and len(found.raw) == 8 else None
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:
     """Numbers and values of the fields of a message of protocol buffers."""
     place = 0
     while place < len(message):

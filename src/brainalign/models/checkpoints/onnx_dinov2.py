@@ -121,7 +121,8 @@ def _heads(path: Path, nodes: Sequence[Node], width: int) -> int:
     for node in nodes:
         if node.operator == "Reshape" and node.inputs[0] == query and node.inputs[1] in makers:
             sizes = [makers[name].constant for name in makers[node.inputs[1]].inputs if name in makers][-2:]
-            if len(sizes) == 2 and None not in sizes and sizes[0] * sizes[1] == width:
-                return sizes[0]
+            known = [size for size in sizes if size is not None]
+            if len(known) == len(sizes) == 2 and known[0] * known[1] == width:
+                return known[0]
     msg = f"{path}: the graph does not tell how many heads the model has. Give the model's safetensors."
     raise ValueError(msg)

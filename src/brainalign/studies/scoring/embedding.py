@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -94,7 +95,7 @@ def photograph_embedding(model: LoadedModel, *, side: int) -> Embedding:
         pixels = interpolate(pixels, size=(side, side), mode="bicubic", antialias=True).clamp(0, 1)
         mean, sd = (torch.tensor(rgb)[:, None, None] for rgb in (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
         device = next(model.module.parameters()).device
-        options = {"towers": ["image"], "pool": _class_beside_patches, "dtype": torch.float64}
+        options: dict[str, Any] = {"towers": ["image"], "pool": _class_beside_patches, "dtype": torch.float64}
         with tap(model.module, ["residual"], **options) as record, torch.no_grad():
             for batch in ((pixels - mean) / sd).split(_FEW):
                 _see(model, batch.to(device), side)
