@@ -27,7 +27,7 @@ from brainalign.agreement import (
 from brainalign.agreement.kemeny import kemeny_order, preference_matrix
 
 WITHOUT_RELIABILITY = tuple(how for how in AGGREGATES if how != "reliability")
-MEANS = ("mean", "zscore", "rank", "borda")
+MEANS = ("mean", "zscore", "rank", "borda", "flat_zscore", "flat_rank")
 
 
 def table_of(values, n_neural=2, models=None):
@@ -62,6 +62,23 @@ def test_z_scores_bring_metrics_and_categories_to_one_spread():
     assert_allclose(aggregate(table_of(values), "zscore"), expected)
 
 
+def test_flat_ways_are_means_over_all_metrics_whatever_the_hierarchy():
+    values = normal(n_metrics=6)
+    table = table_of(values, n_neural=2)
+    z = (values - values.mean(axis=0)) / values.std(axis=0)
+    beaten = values.argsort(axis=0).argsort(axis=0) / 11
+    nested = ScoreTable(table.scores, table.metrics.assign(parent=["a", None, "b", "b", "b", None]))
+    for of in (table, nested):
+        assert_allclose(aggregate(of, "flat_zscore"), z.mean(axis=1))
+        assert_allclose(aggregate(of, "flat_rank"), beaten.mean(axis=1))
+
+
+def test_flat_z_scores_do_not_tie_two_categories_by_construction():
+    shares = {how: explained_by_category(table_of(normal(), n_neural=1), how)["explained"] for how in MEANS}
+    assert shares["zscore"]["neural"] == pytest.approx(shares["zscore"]["behavior"])
+    assert abs(shares["flat_zscore"]["neural"] - shares["flat_zscore"]["behavior"]) > 0.1
+
+
 def test_borda_is_the_share_of_models_beaten():
     values = np.array([[1, 3, 1.0], [2, 2, 1], [3, 1, 2]])
     # m0: 0, 1/2, 1; m1: 1, 1/2, 0; m2: two tied at 1/4, then 1.
@@ -82,7 +99,7 @@ def test_which_changes_of_a_metric_an_aggregate_ignores(how):
     scaled[:, 0] = 40 * scaled[:, 0] + 3
     bent[:, 0] = np.exp(3 * bent[:, 0])
     of_all = [aggregate(table_of(changed), how).to_numpy() for changed in (values, scaled, bent)]
-    ignores_scale, ignores_bends = how != "mean", how in ("rank", "borda", "kemeny")
+    ignores_scale, ignores_bends = how != "mean", how in ("rank", "borda", "kemeny", "flat_rank")
     assert (np.abs(of_all[1] - of_all[0]).max() < 1e-9) == ignores_scale
     assert (np.abs(of_all[2] - of_all[0]).max() < 1e-9) == ignores_bends
 
@@ -183,7 +200,8 @@ def test_the_identity_of_spreads_correlation_and_explained_variance_holds_on_any
     parts = category_scores(table, how)
     ratio, correlation = spread_from_explained(*found["explained"])
     assert (found["correlation"] > 0).all()
-    assert_allclose(ratio, found["spread"].iloc[0] / found["spread"].iloc[1])
+    counts = (2, 3) if how.startswith("flat") else (1, 1)  # a category counts as often as it has metrics, or once
+    assert_allclose(ratio, found["spread"].iloc[0] * counts[0] / found["spread"].iloc[1] / counts[1])
     assert_allclose(correlation, parts.corr().iloc[0, 1])
     assert_allclose(explained_from_spread(ratio, correlation), found["explained"])
     assert_allclose(found["contribution"].sum(), 1)

@@ -124,6 +124,30 @@ def test_an_average_over_categories_does_not_join_them():
     assert table.weights().to_dict() == {"V1": 1.0, "choices": 1.0}
 
 
+def test_copies_and_empty_rows_are_one_model_or_none():
+    scores = pd.DataFrame(
+        {"V1": [0.1, 0.1, 0.3, 0.1, None], "choices": [0.5, 0.5, 0.9, None, None]},
+        index=["a", "copy", "b", "c", "none"],
+    )
+    metrics = pd.DataFrame({"category": ["neural", "behavior"], "parent": None}, index=["V1", "choices"])
+    assert ScoreTable(scores, metrics).distinct().scores.index.tolist() == ["a", "b", "c"]
+
+
+def test_a_complete_block_holds_the_best_covered_metrics_in_their_order():
+    values = np.arange(15.0).reshape(5, 3)
+    values[[0, 1], 0] = np.nan
+    values[4, 1] = np.nan
+    scores = pd.DataFrame(values, columns=["rare", "common", "full"], index=list("abcde"))
+    table = ScoreTable(scores, pd.DataFrame({"category": "neural", "parent": None}, index=scores.columns))
+    assert table.complete(1).scores.shape == (5, 1)
+    block = table.complete(2).scores
+    assert (list(block), list(block.index)) == (["common", "full"], list("abcd"))
+    with pytest.raises(ValueError, match="only 2 models have all of the 3"):
+        table.complete(3)
+    with pytest.raises(ValueError, match="ask for 1 to 3"):
+        table.complete(4)
+
+
 def test_selections():
     assert list(small().covered(3).scores) == ["V1"]
     with pytest.raises(ValueError, match="no metric has scores of 4 models"):

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from brainalign.agreement import ScoreTable
 from brainalign.datasets.brainscore import (
     load_brainscore_leaderboard,
     load_public_benchmarks,
     mean_of_children,
+    model_families,
     read_leaderboard,
 )
 
@@ -108,6 +110,7 @@ def test_benchmarks_that_names_do_not_place_are_asked_for(written):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        ("model_name,model_id,V1\nalpha,7,0.1\nalpha,7,0.2\n", r"model 'alpha \(7\)' comes more than once"),
         ("name,V1\nalpha,0.1\n", "no column model or model_id; its first columns are name, V1"),
         ("model,V1\nalpha,0.1\nalpha,0.2\n", "model 'alpha' comes more than once"),
         ("model,V1\nalpha,good\n", "score of 'alpha' on 'V1' is 'good'; a cell holds a number, X"),
@@ -119,9 +122,48 @@ def test_files_that_are_no_leaderboard_are_refused(written, text, problem):
         read_leaderboard(written(text))
 
 
-def test_the_public_leaderboard_is_nested_as_it_was_averaged(mirror):
-    mirror("brainscore-tables")
+@pytest.mark.parametrize("number", ["model_id", "Model ID"])
+def test_submissions_of_one_name_are_told_apart_by_their_number(written, number):
+    board = read_leaderboard(
+        written(f'model_name,{number},rank,layers,V1\nalpha,7,1,"{{""IT"": 1}}",0.2\n alpha,9,2,,0.1\nbeta,3,3,,0\n')
+    )
+    assert board.scores["V1"].to_dict() == {"alpha (7)": 0.2, "alpha (9)": 0.1, "beta": 0.0}
+    assert list(board.scores) == ["V1"]
+
+
+def test_families_are_read_from_names():
+    names = ["BiT-S-R50x1", "voneresnet-50", "resnext101_32x8d_wsl", "ReAlnet03", "deit_tiny_1", "AT_efficientnet-b0"]
+    names += ["antialiased-r50", "hmax", "CLIP-RN50", "nasnet_mobile"]
+    assert model_families(pd.Index(names)).tolist() == [
+        "resnet", "resnet", "resnext", "cornet", "vit", "efficientnet", "resnet", "hmax", "resnet", "nasnet"
+    ]  # fmt: skip
+
+
+def test_the_public_leaderboard_has_gaps_copies_and_the_averages_of_its_site(mirror):
+    mirror("brainscore-leaderboard")
     board = load_brainscore_leaderboard()
+    assert board.scores.shape == (455, 130)
+    gaps = (mean_of_children(board) - board.scores).abs()
+    assert (gaps > 0.001).sum().to_dict() == {**dict.fromkeys(gaps, 0), "Geirhos2021-error_consistency": 10, "IT": 1}
+    assert gaps.max().max() < 0.004
+    own = board.scores[["neural_vision", "behavior_vision"]].dropna()
+    overall = board.scores.loc[own.index, "average_vision"]
+    assert own.corrwith(overall).pow(2).round(2).tolist() == [0.57, 0.9]
+    table = ScoreTable(board.scores, board.nesting).leaves()
+    table = table.select([name for name in table.scores if table.category[name] != "engineering"])
+    assert table.scores.shape == (455, 81)
+    assert table.distinct().scores.shape == (435, 81)
+    assert table.distinct().complete(69).scores.shape == (118, 69)
+
+
+def test_a_leaderboard_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="no leaderboard 'private'; choose one of public, scaling"):
+        load_brainscore_leaderboard("private")
+
+
+def test_the_small_leaderboard_is_nested_as_it_was_averaged(mirror):
+    mirror("brainscore-tables")
+    board = load_brainscore_leaderboard("scaling")
     assert board.scores.shape == (28, 154)
     assert board.failed.sum().sum() == 22
     assert board.failed["Kar2019-ost"].sum() == 22

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from brainalign.agreement.kemeny import kemeny_order, preference_matrix
-from brainalign.agreement.score_table import ScoreTable
+from brainalign.agreement.score_table import FEWEST_MODELS, ScoreTable
 
 __all__ = [
     "AGGREGATES",
@@ -26,32 +26,36 @@ __all__ = [
     "explained_by_category",
     "explained_from_spread",
     "rankings",
-    "shuffle_categories",
     "spread_from_explained",
 ]
 
-How = Literal["mean", "zscore", "rank", "borda", "kemeny", "reliability"]
+How = Literal["mean", "zscore", "rank", "borda", "kemeny", "flat_zscore", "flat_rank", "reliability"]
 Missing = Literal["skip", "zero"]
 
 AGGREGATES: tuple[str, ...] = get_args(How)
 """Ways to average, see `aggregate`."""
 
+FLAT = ("flat_zscore", "flat_rank")
+"""Ways in which every metric counts the same, whatever its category has beside it."""
+
 
 def aggregate(
     table: ScoreTable, how: How = "mean", *, missing: Missing = "skip", reliability: pd.Series | None = None
 ) -> pd.Series:
-    """One score for each model from all its metrics; every category counts the same.
+    """One score for each model from all its metrics.
 
     Parameters
     ----------
     table : ScoreTable
         Metrics that are averages of others are left out.
-    how : {"mean", "zscore", "rank", "borda", "kemeny", "reliability"}
+    how : {"mean", "zscore", "rank", "borda", "kemeny", "flat_zscore", "flat_rank", "reliability"}
         "mean": plain means up the hierarchy, as Brain-Score does. "zscore": the same with every metric and then every
         category brought to mean 0 and standard deviation 1. "rank": the same with mean ranks, as the share of the
         models that a model beats. "borda": that share for the single metrics only. "kemeny": the order with the least
         (weighted) disagreement with the orders by the single metrics, found by local search. "reliability": z-scores
-        weighted by the reliability of each metric.
+        weighted by the reliability of each metric. In all of these every category counts the same. "flat_zscore" and
+        "flat_rank": means of the z-scores, or of the shares of models beaten, of all metrics; a category counts as much
+        as it has metrics.
     missing : {"skip", "zero"}
         "skip": means run over the scores that are there. "zero": a missing score counts as 0, as Brain-Score does with
         failed runs; with "mean" only.
@@ -112,7 +116,7 @@ def category_scores(table: ScoreTable, how: How = "mean", *, missing: Missing = 
     ----------
     table : ScoreTable
         As in `aggregate`.
-    how : {"mean", "zscore", "rank", "borda"}
+    how : {"mean", "zscore", "rank", "borda", "flat_zscore", "flat_rank"}
         As in `aggregate`: the ways whose result is a mean over categories.
     missing : {"skip", "zero"}
         As in `aggregate`.
@@ -127,16 +131,14 @@ def category_scores(table: ScoreTable, how: How = "mean", *, missing: Missing = 
         For another way to average.
     """
     if how in ("kemeny", "reliability"):
-        msg = f"category_scores: '{how}' is not a mean of scores of categories; choose mean, zscore, rank or borda."
+        allowed = ", ".join(way for way in AGGREGATES if way not in ("kemeny", "reliability"))
+        msg = f"category_scores: '{how}' is not a mean of scores of categories; choose one of {allowed}."
         raise ValueError(msg)
     table = table.leaves()
     weights = leaf_weights(table, how, missing, None)
     counts = np.ones((table.scores.shape[1], 1))
-    found = {
-        category: _category_of_draws(table, category, how, weights, counts, missing)[:, 0]
-        for category in table.categories
-    }
-    return pd.DataFrame(found, index=table.scores.index)
+    parts = _categories_of_draws(table, how, weights, counts, missing)
+    return pd.DataFrame(dict(zip(table.categories, parts[:, :, 0], strict=True)), index=table.scores.index)
 
 
 def explained_by_category(table: ScoreTable, how: How = "mean", *, missing: Missing = "skip") -> pd.DataFrame:
@@ -146,7 +148,7 @@ def explained_by_category(table: ScoreTable, how: How = "mean", *, missing: Miss
     ----------
     table : ScoreTable
         As in `aggregate`.
-    how : {"mean", "zscore", "rank", "borda"}
+    how : {"mean", "zscore", "rank", "borda", "flat_zscore", "flat_rank"}
         As in `category_scores`.
     missing : {"skip", "zero"}
         As in `aggregate`.
@@ -157,7 +159,7 @@ def explained_by_category(table: ScoreTable, how: How = "mean", *, missing: Miss
         ``spread``: standard deviation of the category's score over models. ``correlation``: Pearson, with the
         aggregate. ``explained``: its square, the variance that a regression of the aggregate on this category alone
         explains; these shares do not add up to 1. ``contribution``: covariance with the aggregate over the aggregate's
-        variance and the number of categories; these do add up to 1 (a negative one means that the category works
+        variance, times the weight of the category; these do add up to 1 (a negative one means that the category works
         against the others).
 
     Raises
@@ -165,23 +167,11 @@ def explained_by_category(table: ScoreTable, how: How = "mean", *, missing: Miss
     ValueError
         When fewer than three models have an aggregate, or as in `category_scores`.
     """
-    parts = category_scores(table, how, missing=missing).dropna()
-    if len(parts) < 3:
-        msg = (
-            f"only {len(parts)} models have a score in every category; leave out metrics with many gaps, or a category."
-        )
-        raise ValueError(msg)
-    whole = parts.mean(axis=1)
-    correlation = parts.apply(lambda part: part.corr(whole))
-    covariance = parts.apply(lambda part: part.cov(whole))
-    return pd.DataFrame(
-        {
-            "spread": parts.std(),
-            "correlation": correlation,
-            "explained": correlation**2,
-            "contribution": covariance / whole.var() / parts.shape[1],
-        }
-    )
+    parts = category_scores(table, how, missing=missing)
+    shares = _shares(table.leaves(), how)
+    spread, correlation, contribution = _of_whole(parts.to_numpy(), shares)
+    found = {"spread": spread, "correlation": correlation, "explained": correlation**2, "contribution": contribution}
+    return pd.DataFrame(found, index=parts.columns)
 
 
 def spread_from_explained(explained_a: float, explained_b: float) -> tuple[float, float]:
@@ -207,7 +197,8 @@ def spread_from_explained(explained_a: float, explained_b: float) -> tuple[float
 
     Notes
     -----
-    With centered scores as vectors, the mean lies in the plane of both categories and between them. Its angles with a
+    Of two categories that count the same; otherwise the ratio is that of the weighted spreads. With centered scores as
+    vectors, the mean lies in the plane of both categories and between them. Its angles with a
     and b are arccos(r_a) and arccos(r_b), and add up to the angle between a and b, so that c = r_a r_b - sqrt((1 -
     explained_a) (1 - explained_b)). By the law of sines the lengths are as s = sqrt((1 - explained_b) / (1 -
     explained_a)). Derived here.
@@ -306,7 +297,7 @@ def category_gap(
         can only change places if all of a category count the same.
     first, second : str
         Two categories of the table.
-    how : {"mean", "zscore", "rank", "borda"}
+    how : {"mean", "zscore", "rank", "borda", "flat_zscore", "flat_rank"}
         As in `category_scores`.
     n_permutations : int
         How often the metrics are dealt.
@@ -333,21 +324,16 @@ def category_gap(
             msg = f"the table has no category '{name}'; it has {', '.join(table.categories)}."
             raise ValueError(msg)
     explained = explained_by_category(table, how)["explained"]
+    # The metrics are dealt as labels of columns: a table of its own for every deal would cost most of the time.
+    values, labels, shares = table.scores.to_numpy(), table.category.to_numpy(), _shares(table, how)
+    one, other = table.categories.index(first), table.categories.index(second)
     null = np.empty(n_permutations)
     for index in range(n_permutations):
-        dealt = explained_by_category(shuffle_categories(table, generator), how)["explained"]
-        null[index] = dealt[first] - dealt[second]
+        dealt = generator.permutation(labels)
+        parts = [_group_of_draws(values[:, dealt == name], None, how, "skip")[:, 0] for name in table.categories]
+        share = _of_whole(np.column_stack(parts), shares)[1] ** 2
+        null[index] = share[one] - share[other]
     return CategoryGap(explained, float(explained[first] - explained[second]), null)
-
-
-def shuffle_categories(table: ScoreTable, generator: np.random.Generator) -> ScoreTable:
-    """The same scores with the metrics dealt at random to categories of the same sizes, without any deeper hierarchy.
-
-    To be compared with a table without hierarchy only; `category_gap` does.
-    """
-    table = table.without_hierarchy()
-    dealt = generator.permutation(table.category.to_numpy())
-    return ScoreTable(table.scores, table.metrics.assign(category=dealt), table.families)
 
 
 def overall_of_draws(
@@ -362,33 +348,63 @@ def overall_of_draws(
             [_kemeny_score(values, shares * drawn, ranked) for drawn, ranked in zip(counts.T, has_all.T, strict=True)],
             axis=1,
         )
-    parts = [_category_of_draws(table, category, how, weights, counts, missing) for category in table.categories]
-    return np.mean(parts, axis=0)
+    parts = _categories_of_draws(table, how, weights, counts, missing)
+    return np.average(parts, axis=0, weights=_shares(table, how))
 
 
-def _category_of_draws(
-    table: ScoreTable,
-    category: str,
-    how: str,
-    weights: NDArray[np.float64],
-    counts: NDArray[np.float64],
-    missing: str,
+def _shares(table: ScoreTable, how: str) -> NDArray[np.float64]:
+    """Weight of every category in the aggregate, with sum 1: all the same, or as many as it has metrics."""
+    if how in FLAT:
+        return table.category.value_counts(normalize=True)[list(table.categories)].to_numpy()
+    return np.full(len(table.categories), 1 / len(table.categories))
+
+
+def _of_whole(parts: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spread, correlation with the aggregate and contribution of every category, of shape (3, n_categories)."""
+    complete = parts[~np.isnan(parts).any(axis=1)]
+    if len(complete) < FEWEST_MODELS:
+        msg = (
+            f"only {len(complete)} models have a score in every category; leave out metrics with many gaps, or a "
+            "category."
+        )
+        raise ValueError(msg)
+    whole = complete @ shares
+    centered = complete - complete.mean(axis=0)
+    covariance = centered.T @ (whole - whole.mean()) / (len(complete) - 1)
+    spread = complete.std(axis=0, ddof=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = np.clip(covariance / (spread * whole.std(ddof=1)), -1, 1)
+        contribution = shares * covariance / whole.var(ddof=1)
+    return np.stack([spread, correlation, contribution])
+
+
+def _categories_of_draws(
+    table: ScoreTable, how: str, weights: NDArray[np.float64], counts: NDArray[np.float64], missing: str
 ) -> NDArray[np.float64]:
-    inside = (table.category == category).to_numpy()
-    values = table.scores.to_numpy()[:, inside]
+    """Scores of the categories, of shape (n_categories, n_models, n_draws)."""
+    values, drawn, labels = table.scores.to_numpy(), weights[:, None] * counts, table.category.to_numpy()
+    return np.stack(
+        [_group_of_draws(values[:, labels == name], drawn[labels == name], how, missing) for name in table.categories]
+    )
+
+
+def _group_of_draws(
+    values: NDArray[np.float64], drawn: NDArray[np.float64] | None, how: str, missing: str
+) -> NDArray[np.float64]:
+    """Weighted means of metrics, in the unit of the way to average, of shape (n_models, n_draws)."""
+    drawn = np.ones((values.shape[1], 1)) if drawn is None else drawn
     values = np.nan_to_num(values) if missing == "zero" else _transform(values, how)
-    drawn = weights[inside, None] * counts[inside]
     total = (~np.isnan(values)).astype(float) @ drawn
     with np.errstate(invalid="ignore"):
         means = np.where(total > 0, np.nan_to_num(values) @ drawn / total, np.nan)
-    return means if how == "borda" else _transform(means, how)
+    return means if how == "borda" or how in FLAT else _transform(means, how)
 
 
 def _transform(values: NDArray[np.float64], how: str) -> NDArray[np.float64]:
     """Bring every column to the unit that is averaged."""
     if how == "mean":
         return values
-    if how in ("zscore", "reliability"):
+    if how in ("zscore", "flat_zscore", "reliability"):
         centered = values - np.nanmean(values, axis=0)
         spread = np.nanstd(values, axis=0)
         # Means of equal numbers differ by rounding; that is no spread.
@@ -422,7 +438,7 @@ def leaf_weights(table: ScoreTable, how: str, missing: str, reliability: pd.Seri
     if (how == "reliability") != (reliability is not None):
         msg = "reliability must be given with how = 'reliability', and only then; see brainalign.agreement.reliability."
         raise ValueError(msg)
-    weights = table.weights()
+    weights = (table.without_hierarchy() if how in FLAT else table).weights()
     if reliability is not None:
         of_metrics = reliability.reindex(weights.index)
         if not of_metrics.between(0, 1).all():

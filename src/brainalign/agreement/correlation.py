@@ -241,18 +241,23 @@ def permuted_mean_correlations(
     means = np.empty(n_permutations)
     whole = np.ones((len(table.scores), 1))
     for index in range(n_permutations):
-        values = shuffle_scores(table, generator).scores.to_numpy()
+        values = _shuffled(table.scores.to_numpy(), generator)
         means[index] = np.nanmean(_correlations_of_draws(values, whole, method, min_models))
     return means
 
 
 def shuffle_scores(table: ScoreTable, generator: np.random.Generator) -> ScoreTable:
     """The table with the scores of every metric shuffled among the models that have one: a null model."""
-    shuffled = table.scores.to_numpy().copy()
+    shuffled = _shuffled(table.scores.to_numpy(), generator)
+    return replace(table, scores=pd.DataFrame(shuffled, table.scores.index, table.scores.columns))
+
+
+def _shuffled(values: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
+    shuffled = values.copy()
     for column in shuffled.T:
         present = ~np.isnan(column)
         column[present] = generator.permutation(column[present])
-    return replace(table, scores=pd.DataFrame(shuffled, table.scores.index, table.scores.columns))
+    return shuffled
 
 
 def _correlations_of_draws(

@@ -151,6 +151,33 @@ class ScoreTable:
             raise ValueError(msg)
         return self.select(list(counts.index[counts >= min_models]))
 
+    def distinct(self) -> ScoreTable:
+        """The table without models that have no score, or the very scores and gaps of a model above them.
+
+        One network that was submitted seven times is one network; its copies would be ties in every metric.
+        """
+        kept = self.scores.notna().any(axis=1) & ~self.scores.duplicated()
+        return replace(self, scores=self.scores[kept])
+
+    def complete(self, n_metrics: int) -> ScoreTable:
+        """The block without gaps of the `n_metrics` metrics that most models have, and the models that have them all.
+
+        Raises
+        ------
+        ValueError
+            When the table has fewer metrics, or fewer than three models have them all.
+        """
+        counts = self.scores.notna().sum()
+        if not 1 <= n_metrics <= len(counts):
+            msg = f"a block of {n_metrics} metrics cannot be cut from {len(counts)}; ask for 1 to {len(counts)}."
+            raise ValueError(msg)
+        best = counts.sort_values(ascending=False, kind="stable").index[:n_metrics]
+        block = self.scores[[name for name in self.scores if name in best]].dropna()
+        if len(block) < FEWEST_MODELS:
+            msg = f"only {len(block)} models have all of the {n_metrics} best covered metrics; ask for fewer metrics."
+            raise ValueError(msg)
+        return replace(self, scores=block)
+
     def weights(self) -> pd.Series:
         """Weight of every metric in the mean of its category, when every parent is the plain mean of its children.
 

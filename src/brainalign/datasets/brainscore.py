@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,14 +19,19 @@ __all__ = [
     "load_brainscore_leaderboard",
     "load_public_benchmarks",
     "mean_of_children",
+    "model_families",
     "read_leaderboard",
 ]
 
 _CATALOGUED = "brainscore-tables"
+_LEADERBOARDS = {
+    "public": ("brainscore-leaderboard", "new_leaderboard.csv"),
+    "scaling": (_CATALOGUED, "benchmark_scores_brainscore.csv"),
+}
 _FAILED = "X"
 _TOP = ("average_vision", "neural_vision", "behavior_vision", "engineering_vision")
 _REGIONS = ("V1", "V2", "V4", "IT")
-_NOT_SCORES = ("rank", "model", "model_id", "model id", "filtered_score", "submitter", "id")
+_NOT_SCORES = ("rank", "model", "model_name", "model_id", "model id", "layers", "filtered_score", "submitter", "id")
 _CATEGORIES = {"neural_vision": "neural", "behavior_vision": "behavior", "engineering_vision": "engineering"}
 
 # Benchmarks whose name does not say where they belong.
@@ -51,6 +57,25 @@ _V1_PROPERTIES = {
     "V1-spatial_frequency": r"sf_(bandwidth|selective)|peak_sf",
     "V1-orientation": r"or_(bandwidth|selective)|opr_cv_diff|pref_or|cv_bandwidth_ratio|orth_pref_ratio"
     r"|circular_variance",
+}
+
+# Families of architectures by what the names of their models hold; the first that is found counts.
+_FAMILIES = {
+    "cornet": "cornet|realnet",
+    "alexnet": "alexnet",
+    "grcnn": "grcnn",
+    "convnext": "convnext",
+    "resnext": "resnext|rnext",
+    "inception": "inception|xception",
+    "vit": r"vit_|vit-|^vision_transformer|^deit|^openclip|mvit",
+    "efficientnet": "efficientnet|effnet",
+    "mobilenet": "mobilenet|mobilevit",
+    "nasnet": "nasnet",
+    "resnet": r"resnet|res2net|^bit-|rn?50|imagenet_l2|^r3m",
+    "densenet": "densenet",
+    "swin": "swin",
+    "cvt": "^cvt",
+    "vgg": "vgg",
 }
 
 _STUDY = r"[A-Za-z]+\d{4}"
@@ -107,25 +132,11 @@ def read_leaderboard(path: str | Path, *, parents: Mapping[str, str] | None = No
     -----
     Columns are averages of others: regions average their benchmarks, a study averages its conditions.
     Brain-Score counts a missing score as 0 in every average, see `mean_of_children`. A version at the end of a name
-    (``_v1``) is dropped.
+    (``_v1``) is dropped. Submissions that share a name carry their number behind it, where the file gives one.
     """
     table = read_text_table(path, comments=True, dtype=str, keep_default_na=False).map(str.strip)
     table = _without_row_numbers(table.rename(columns=str.strip), Path(path).name)
-    models = next((name for name in ("model_id", "model", "Model") if name in table), None)
-    if models is None:
-        msg = (
-            f"{Path(path).name} has no column model or model_id; its first columns are {', '.join(table.columns[:5])}."
-        )
-        raise ValueError(msg)
-    models = "model" if "model" in table else models  # where both are, model_id is a number
-    table = table.set_index(table[models].rename("model"))
-    nameless = np.flatnonzero(table.index == "")
-    if nameless.size:
-        msg = f"{Path(path).name}: row {nameless[0] + 1} (and {nameless.size - 1} more) names no model; complete it."
-        raise ValueError(msg)
-    if table.index.has_duplicates:
-        msg = f"model '{table.index[table.index.duplicated()][0]}' comes more than once; keep one of its rows."
-        raise ValueError(msg)
+    table = table.set_index(_models_of(table, Path(path).name))
     table = table[[name for name in table.columns if name.lower() not in _NOT_SCORES]]
     table.columns = [re.sub(r"_v\d+$", "", name) for name in table.columns]
     if table.columns.has_duplicates:
@@ -134,24 +145,56 @@ def read_leaderboard(path: str | Path, *, parents: Mapping[str, str] | None = No
     return Leaderboard(_as_numbers(table), table == _FAILED, _nesting(table.columns, parents or {}))
 
 
-def load_brainscore_leaderboard() -> Leaderboard:
-    """28 models on all benchmarks of the Brain-Score leaderboard of early 2025.
+def load_brainscore_leaderboard(name: Literal["public", "scaling"] = "public") -> Leaderboard:
+    """The vision leaderboard of Brain-Score, with its gaps.
+
+    Parameters
+    ----------
+    name : {"public", "scaling"}
+        "public": 455 submissions in 130 columns, 106 of them single metrics, exported in May 2025. "scaling": 28 models
+        in 154 columns, exported early in 2025 for a study of scaling.
 
     Returns
     -------
     Leaderboard
-        154 columns, many of them with gaps.
 
     Raises
     ------
+    ValueError
+        For another name.
     MissingDataError
         When the file is not on this machine; the text says how to get it.
 
     References
     ----------
-    Released with Gokce and Schrimpf 2024, arXiv:2411.05712, under the MIT licence.
+    Schrimpf et al. 2018, Brain-Score, bioRxiv 407007; the export lies in the repository of its site, brain-score.web.
+    The small one was released with Gokce and Schrimpf 2024, arXiv:2411.05712, under the MIT licence.
     """
-    return read_leaderboard(locate(_CATALOGUED, "benchmark_scores_brainscore.csv"))
+    if name not in _LEADERBOARDS:
+        msg = f"there is no leaderboard '{name}'; choose one of {', '.join(_LEADERBOARDS)}."
+        raise ValueError(msg)
+    return read_leaderboard(locate(*_LEADERBOARDS[name]))
+
+
+def model_families(models: pd.Index) -> pd.Series:
+    """Family of the architecture of models, as far as their names say.
+
+    Parameters
+    ----------
+    models : Index of str
+        Names as on a leaderboard.
+
+    Returns
+    -------
+    Series of length n_models
+        "resnet" for ``resnet50-barlow``, ``BiT-S-R50x1`` and ``voneresnet-50``; where no known architecture is named,
+        the letters that the name begins with.
+    """
+    names = models.to_series().str.lower()
+    families = names.str.extract(r"^([a-z]*)", expand=False)
+    for family, pattern in reversed(_FAMILIES.items()):
+        families = families.mask(names.str.contains(pattern), family)
+    return families
 
 
 def load_public_benchmarks() -> pd.DataFrame:
@@ -203,6 +246,27 @@ def mean_of_children(board: Leaderboard) -> pd.DataFrame:
     parents = [name for name in board.scores.columns if (children == name).any()]
     filled = board.scores.fillna(0)
     return pd.DataFrame({name: filled[children.index[children == name]].mean(axis=1) for name in parents})
+
+
+def _models_of(table: pd.DataFrame, name: str) -> pd.Series:
+    """Name of the model in every row; submissions that share a name are told apart by their number."""
+    # Where there is a name as well, model_id is a number.
+    column = next((known for known in ("model", "model_name", "Model", "model_id") if known in table), None)
+    if column is None:
+        msg = f"{name} has no column model or model_id; its first columns are {', '.join(table.columns[:5])}."
+        raise ValueError(msg)
+    models = table[column].rename("model")
+    nameless = np.flatnonzero(models == "")
+    if nameless.size:
+        msg = f"{name}: row {nameless[0] + 1} (and {nameless.size - 1} more) names no model; complete it."
+        raise ValueError(msg)
+    number = next((other for other in table if other.lower() in ("model_id", "model id") and other != column), None)
+    if number is not None:
+        models = models.where(~models.duplicated(keep=False), models + " (" + table[number] + ")")
+    if models.duplicated().any():
+        msg = f"model '{models[models.duplicated()].iloc[0]}' comes more than once; keep one of its rows."
+        raise ValueError(msg)
+    return models
 
 
 def _without_row_numbers(table: pd.DataFrame, name: str) -> pd.DataFrame:
