@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -80,6 +83,23 @@ def test_a_killed_worker_and_a_lost_scheduler_lose_no_finished_run(marking, proc
             run_sweep(more, client)
     states = [run.state for run in read_record(marking.store, more.record.id).runs.values()]
     assert states == ["done", "done", "pending"]
+
+
+def test_a_lost_scheduler_is_told_in_one_sentence_and_not_by_the_libraries(marking, processes, monkeypatch):
+    (scheduler, *workers), address = processes
+    for worker in workers:
+        worker.kill()
+    said = io.StringIO()
+    handlers = [one for one in logging.getLogger("distributed").handlers if isinstance(one, logging.StreamHandler)]
+    assert handlers
+    for handler in handlers:
+        monkeypatch.setattr(handler, "stream", said)
+    sweep = prepare(tiny_chapter(), THREE)
+    with ThreadPoolExecutor(1) as killer, running_client(address, patience=3) as client:
+        killer.submit(lambda: (time.sleep(1), scheduler.kill()))
+        with pytest.raises(SweepInterruptedError, match="the scheduler was lost with"):
+            run_sweep(sweep, client)
+    assert said.getvalue() == ""
 
 
 DRIVER = """

@@ -84,8 +84,9 @@ def running_client(address: str, *, patience: float = 10) -> Iterator[Client]:
     except (OSError, ValueError) as error:
         msg = f"no scheduler answers at {address} ({error}). Start one with: dask scheduler"
         raise UsageError(msg) from None
-    # A lost connection is told once, by the sweep, and not with a traceback for everything that waited for it.
-    with client, silence_logging_cmgr(logging.CRITICAL):
+    # A lost connection is told once, by the sweep, and not with a traceback for everything that waited for it, nor for
+    # the client that ends while it looks for the scheduler.
+    with silence_logging_cmgr(logging.CRITICAL), client:
         yield client
 
 
