@@ -45,7 +45,7 @@ def rank_stability(
     ----------
     table : ScoreTable
         As in `aggregate`.
-    how : {"mean", "zscore", "rank", "borda", "kemeny"}
+    how : {"mean", "zscore", "rank", "borda", "kemeny", "flat_zscore", "flat_rank"}
         As in `aggregate`.
     n_draws : int
         Number of draws.
