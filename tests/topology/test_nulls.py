@@ -5,14 +5,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
 from scipy.stats import kstest
 
-from brainalign.topology.graphs import attention_graph
-from brainalign.topology.metrics import METRICS, graph_metrics
 from brainalign.topology.nulls import (
     TWINS,
     compare_with_null,
     null_envelope,
     random_twin,
-    twin_profiles,
 )
 
 
@@ -70,36 +67,17 @@ def test_the_generator_decides_the_twin(kind):
 def test_the_global_random_state_and_the_weights_are_left_alone():
     weights, state = trained(), np.random.get_state()[1].copy()
     before = [array.copy() for array in weights]
-    twin_profiles(*weights, n_twins=2, kind="matched", generator=np.random.default_rng(0), starts=1)
+    random_twin(*weights, kind="matched", generator=np.random.default_rng(0))
     assert_array_equal(np.random.get_state()[1], state)
     for array, copy in zip(weights, before, strict=True):
         assert_array_equal(array, copy)
 
 
-@pytest.mark.parametrize("kind", TWINS)
-@pytest.mark.parametrize("lead", [(), (2, 3)])
-def test_profiles_of_twins(kind, lead):
-    weights = trained(lead)
-    profiles = twin_profiles(*weights, n_twins=4, kind=kind, generator=np.random.default_rng(3), starts=2)
-    assert_array_equal(profiles.shape, (4, *lead, 5))
-    assert_array_equal(np.isfinite(profiles), True)
-    generator = np.random.default_rng(3)
-    for measured in profiles:
-        positions, query, key = random_twin(*weights, kind=kind, generator=generator)
-        metrics = graph_metrics(attention_graph(positions, query, key, 4), starts=2)
-        assert_array_equal(measured, np.stack([metrics[name] for name in METRICS], axis=-1))
-    assert_array_less(0, np.ptp(profiles, axis=0))
-
-
-def test_an_unknown_kind_and_too_few_twins_are_refused():
+def test_an_unknown_kind_is_refused():
     message = r"kind = 'shuffled' is unknown; choose one of matched, initial\."
     generator = np.random.default_rng(0)
     with pytest.raises(ValueError, match=message):
         random_twin(*trained(), kind="shuffled", generator=generator)
-    with pytest.raises(ValueError, match=message):
-        twin_profiles(*trained(), n_twins=1, kind="shuffled", generator=generator)
-    with pytest.raises(ValueError, match="n_twins = 0 leaves no null model"):
-        twin_profiles(*trained(), n_twins=0, kind="matched", generator=generator)
 
 
 NINE = np.arange(1.0, 10.0)

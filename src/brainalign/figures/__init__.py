@@ -23,6 +23,7 @@ from brainalign.figures.input_attention import (
 from brainalign.figures.interactive import InteractiveFigure, show_interactive_space
 from brainalign.figures.interactive_brains import show_interactive_brain, show_interactive_brain_systems
 from brainalign.figures.matrices import show_labelled_matrix, show_steps
+from brainalign.figures.names import in_words
 from brainalign.figures.neurons import show_connectivity, show_layer_weights, show_rejection_rates
 from brainalign.figures.opened import show_courses, show_meeting, show_movement, show_preferences
 from brainalign.figures.pictures import show_pictures
@@ -43,6 +44,7 @@ from brainalign.figures.wiring import show_wiring
 
 __all__ = [
     "InteractiveFigure",
+    "in_words",
     "show_accuracy_costs",
     "show_agreement_beside_null",
     "show_block_scores",

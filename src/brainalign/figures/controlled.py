@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from brainalign.figures.names import in_words
 from brainalign.figures.spaces import name_axes
 from brainalign.figures.style import (
     ACCENT,
@@ -117,7 +118,7 @@ def show_variance_shares(shares: pd.DataFrame, *, label: str) -> Figure:
         for name, color in zip(shares.columns, _SHARE_COLORS, strict=False):
             ax.barh(places, shares[name], left=left, color=color, edgecolor="white", label=name)
             left += shares[name].to_numpy()
-        names = [str(name).replace("_", " ") for name in shares.index]
+        names = [in_words(name) for name in shares.index]
         ax.set(xlim=(0, 1), xlabel=label, yticks=places, yticklabels=names)
         ax.tick_params(axis="y", length=0)
         figure.legend(loc="outside upper center", ncols=len(shares.columns), frameon=False)

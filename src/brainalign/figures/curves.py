@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from brainalign.figures.names import in_words
 from brainalign.figures.style import ACCENT, DARK, MUTED, NETWORK_COLORS, NETWORK_MARKERS, WIDTH, house_style
 
 
@@ -25,7 +26,7 @@ def show_profile_shapes(head: pd.Series, networks: pd.DataFrame) -> Figure:
     -------
     Figure
     """
-    names = [name.replace("_", " ") for name in head.index]
+    names = [in_words(name) for name in head.index]
     with house_style():
         figure, ax = plt.subplots(figsize=(WIDTH, 3.4))
         for (network, row), color, marker in zip(networks.iterrows(), NETWORK_COLORS, NETWORK_MARKERS, strict=False):

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from brainalign.figures.names import in_words
 from brainalign.figures.style import ACCENT, MUTED, WIDTH, house_style
 
 _TITLE_WIDTH = 20  # characters that fit over one of four panels
@@ -47,7 +48,7 @@ def show_null_comparison(
         for ax, (name, value) in zip(axes.ravel(), values.items(), strict=False):
             ax.hist(null[name], bins=10, color=MUTED, alpha=0.7, label=null_label)
             ax.axvline(value, color=ACCENT, lw=2.2, label=label)
-            ax.set(title=textwrap.fill(name.replace("_", " "), _TITLE_WIDTH), yticks=[])
+            ax.set(title=textwrap.fill(in_words(name), _TITLE_WIDTH), yticks=[])
             ax.locator_params(axis="x", nbins=4)
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)

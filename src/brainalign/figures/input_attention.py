@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from brainalign.figures.names import in_words
 from brainalign.figures.style import ACCENT, DARK, MUTED, SEQUENTIAL, WIDTH, color_and_marker, house_style
 
 
@@ -171,7 +172,7 @@ def show_metric_shifts(heads: pd.DataFrame, *, variants: Mapping[str, str]) -> F
             ax.plot(places, values, color=MUTED, lw=0.7, alpha=0.6)
             ax.plot(places, values.mean(axis=1), color=ACCENT, marker="o", ms=5, lw=2)
             ax.set(xticks=places, xlim=(-0.3, len(variants) - 0.7))
-            ax.set_title(metric.replace("_", " ").replace("average shortest", "shortest"), fontsize=8)
+            ax.set_title(in_words(metric).replace("average shortest", "shortest"), fontsize=8)
             ax.set_xticklabels(variants.values(), rotation=60, ha="right", rotation_mode="anchor")
             ax.tick_params(labelsize=7)
     return figure

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from brainalign.figures.names import in_words
 from brainalign.figures.spaces import DensityRegion, axis_names, group_style, is_ordered, show_space
 from brainalign.figures.style import MUTED, color_and_marker, house_style
 
@@ -114,7 +115,7 @@ def show_interactive_space(
     first, second = axis_names(explained)
     figure = go.Figure(traces)
     figure.update_layout(**quiet_layout(height=560), dragmode="zoom", hovermode="closest", legend=_LEGEND)
-    figure.update_layout(legend_title_text=color.replace("_", " "))
+    figure.update_layout(legend_title_text=in_words(color))
     lines = {"showline": True, "linecolor": INK, "gridcolor": "rgba(117,117,117,0.2)", "zeroline": False}
     figure.update_xaxes(title={"text": first, "standoff": 6}, **lines)
     figure.update_yaxes(title={"text": second, "standoff": 6}, **lines)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from brainalign.figures.names import in_words
 from brainalign.figures.style import ACCENT, DARK, MUTED, NETWORK_COLORS, WIDTH, house_style
 
 
@@ -35,7 +36,7 @@ def show_captures(captures: pd.DataFrame, *, published: pd.DataFrame | None = No
             repeats = rows.groupby("component")
             variance = repeats["variance"].mean()
             scores = repeats["score"]
-            ax.plot(variance, scores.mean(), color=color, lw=1.4, label=measure.replace("_", " "))
+            ax.plot(variance, scores.mean(), color=color, lw=1.4, label=in_words(measure))
             ax.fill_between(variance, scores.quantile(0.025), scores.quantile(0.975), color=color, alpha=0.25, lw=0)
             if published is not None:
                 theirs = published[published["measure"] == measure]

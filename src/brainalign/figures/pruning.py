@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import t
 
+from brainalign.figures.names import in_words
 from brainalign.figures.style import (
     DARK,
     MUTED,
@@ -79,7 +80,7 @@ def show_removal_times(orders: pd.DataFrame, *, label: str) -> Figure:
         colors = plt.get_cmap(SEQUENTIAL).with_extremes(bad="#F2F2F2")
         shown = ax.imshow(np.ma.masked_invalid(orders), cmap=colors, aspect="auto")
         ax.set_xticks(range(orders.shape[1]), orders.columns, rotation=90 if orders.shape[1] > 16 else 0)
-        ax.set_yticks(range(len(orders)), [name.replace("_", " ") for name in orders.index])
+        ax.set_yticks(range(len(orders)), [in_words(name) for name in orders.index])
         stages = [str(name).partition(".")[0] for name in orders.columns]
         for place in np.flatnonzero([a != b for a, b in pairwise(stages)]):
             ax.axvline(place + 0.5, color="white", lw=3)
@@ -119,7 +120,7 @@ def show_block_scores(scores: pd.DataFrame, *, label: str) -> Figure:
                 ax.plot([place[block] for block in part.index], part, color=color, lw=1.4)
                 chosen = rows[rows["block"].isin(part.index)]
                 ax.plot(chosen["block"].map(place), chosen["score"], "o", color=color, ms=3.5, alpha=0.55)
-            ax.set_title(name.replace("_", " "), loc="left")
+            ax.set_title(in_words(name), loc="left")
             ax.set_ylim(bottom=min(0, rows["score"].min()))
         axes[-1, 0].set_xticks(range(len(blocks)), blocks)
         axes[-1, 0].set_xlabel("block (stage.place)")
@@ -152,7 +153,7 @@ def show_next_blocks(steps: pd.DataFrame, accuracies: pd.DataFrame | None = None
             look = {"color": color, "marker": marker, "s": 30}
             ax.plot(rows["step"], rows["rank"], color=color, lw=0.8, alpha=0.5)
             ax.scatter(rows["step"][~is_named], rows["rank"][~is_named], **look | {"facecolor": "white"}, zorder=3)
-            label = str(name).replace("_", " ")
+            label = in_words(name)
             ax.scatter(rows["step"][is_named], rows["rank"][is_named], **look, zorder=3, label=label)
         ax.axhline(0.5, color=MUTED, lw=0.8, ls=":")
         ax.set(xlabel="blocks removed before", ylabel="rank of the removed block", ylim=(1.04, -0.04))
@@ -179,7 +180,7 @@ def _draw_criteria(ax: plt.Axes, table: pd.DataFrame, column: str, muted: Sequen
         mean, half = repeats.mean(), repeats.apply(_half_interval)
         look = {"color": color, "marker": marker, "ms": 4.5, "lw": 1.2, "elinewidth": 0.8, "capsize": 2, "alpha": 0.85}
         line = "--" if name in muted else "-"
-        ax.errorbar(mean.index + shift, mean, yerr=half, ls=line, label=name.replace("_", " "), **look)
+        ax.errorbar(mean.index + shift, mean, yerr=half, ls=line, label=in_words(name), **look)
 
 
 def _half_interval(values: pd.Series) -> float:

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from brainalign.figures.names import in_words
 from brainalign.figures.style import NETWORK_COLORS, WIDTH, house_style
 
 # Colours first: a second round of them is dashed.
@@ -43,7 +44,7 @@ def show_reference_captures(captures: pd.DataFrame) -> Figure:
             for name, (style, color) in zip(names, _LOOKS, strict=False):
                 line = lines.loc[measure, name]
                 ax.plot(line["variance"], line["score"], ls=style, color=color, lw=1.4, label=name)
-            ax.set(xscale="log", title=measure.replace("_", " "), xlabel="share of the variance of a component")
+            ax.set(xscale="log", title=in_words(measure), xlabel="share of the variance of a component")
             ax.set_ylim(top=1.02)
         axes[0, 0].set_ylabel("score at its capture")
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)

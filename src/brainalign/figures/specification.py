@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from brainalign.figures.names import in_words
 from brainalign.figures.style import ACCENT, DARK, MUTED, NETWORK_COLORS, NETWORK_MARKERS, WIDTH, house_style
 
 
@@ -120,7 +121,7 @@ def _draw_options(ax: Axes, rows: pd.DataFrame, lines: list[tuple[str, object]],
 
 
 def _name_option(choice: str, option: object) -> str:
-    return f"{choice}: {option}".replace("_", " ")
+    return in_words(f"{choice}: {option}")
 
 
 def show_clouds(clouds: Mapping[str, ArrayLike], *, marks: pd.DataFrame, explained: Sequence[float]) -> Figure:

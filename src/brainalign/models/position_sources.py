@@ -26,7 +26,7 @@ from brainalign.models.layouts import (
 from brainalign.models.opening import open_checkpoint
 from brainalign.models.positions import apply_norm, grid_of, interpolate_width, resample_grid, rescale_to_weights
 from brainalign.models.relative_bias import relative_position_bias, window_of
-from brainalign.models.rotary import is_rotary, rotary_kernel, rotation_of
+from brainalign.models.rotary import RotaryKernel, is_rotary, rotary_kernel, rotation_of
 from brainalign.models.tensor_checks import check_matrix, check_width, named
 
 PositionKind = Literal["own", "stand-in", "normed", "rotary", "relative", "none"]
@@ -77,6 +77,8 @@ class FoundPositions:
     bias: Tensor | None = None
     n_prefix: int = 0
     grid: tuple[int, int] | None = None
+    lender: str = ""
+    kernel: RotaryKernel | None = None
 
 
 def _find_study(reading: Reading, tensors: Tensors, query: Tensor, key: Tensor) -> FoundPositions:
@@ -123,7 +125,7 @@ def _find_normed(reading: Reading, tensors: Tensors, query: Tensor, key: Tensor)
     for parts in norms:
         weight, bias = (None if part is None else tensors[part].to(positions.dtype) for part in parts)
         positions = apply_norm(positions, weight, bias, kind=kind, eps=eps)
-    return FoundPositions("normed", positions, found.bias, found.n_prefix, found.grid)
+    return FoundPositions("normed", positions, found.bias, found.n_prefix, found.grid, found.lender)
 
 
 def _find_rotary(reading: Reading, _: Tensors, query: Tensor, key: Tensor) -> FoundPositions:
@@ -134,7 +136,8 @@ def _find_rotary(reading: Reading, _: Tensors, query: Tensor, key: Tensor) -> Fo
         rotary_kernel(W_Q.transpose(1, 2), W_K.repeat_interleave(group, dim=0).transpose(1, 2), turn).float()
         for W_Q, W_K in zip(query, key, strict=True)
     ]
-    return FoundPositions("rotary", bias=torch.stack(kernels) / head_dim**0.5, n_prefix=turn.n_prefix, grid=turn.grid)
+    bias = torch.stack(kernels) / head_dim**0.5
+    return FoundPositions("rotary", None, bias, turn.n_prefix, turn.grid, kernel=RotaryKernel(turn))
 
 
 def _find_none(*_: object) -> FoundPositions:
@@ -161,13 +164,16 @@ def _find_stand_in(reading: Reading, query: Tensor, key: Tensor, *, scaled: bool
         msg = (
             f"'{reading.checkpoint.reference}' turns its queries and keys and has no table of positions; those of "
             f"'{lender}' were to stand in. {error} Or name another lender (stand_in), for example "
-            f"'{LENDERS_AT_HAND['text']}', or choose positions='rotary', which needs none."
+            f"'{LENDERS_AT_HAND['text']}', or choose positions='rotary' (in chapters 'kernel'), which needs none."
         )
         raise MissingDataError(msg) from error
     plan = plan_reading(source, choose_layout(source, lender.tower), max_positions=reading.max_positions)
     modality = reading.layout.modality
     if plan.positions is None or plan.layout.modality != modality:
-        msg = f"'{lender}' has no table of {modality} positions to lend; the study takes '{STAND_INS[modality]}'."
+        msg = (
+            f"'{lender}' has no table of {modality} positions to lend; the study takes '{STAND_INS[modality]}'. Name "
+            "another lender, or choose positions='rotary' (in chapters 'kernel'), which needs none."
+        )
         raise ValueError(msg)
     table = _table(source, plan.positions, source.read([plan.positions]))
     found = FoundPositions("stand-in", table)
@@ -176,7 +182,7 @@ def _find_stand_in(reading: Reading, query: Tensor, key: Tensor, *, scaled: bool
     positions = interpolate_width(found.positions, query.shape[-1])
     if scaled:
         positions = rescale_to_weights(positions, query, key)
-    return FoundPositions("stand-in", positions, n_prefix=found.n_prefix, grid=found.grid)
+    return FoundPositions("stand-in", positions, n_prefix=found.n_prefix, grid=found.grid, lender=str(lender))
 
 
 def _lender(reading: Reading) -> Reference:
@@ -232,7 +238,8 @@ def _no_positions(reading: Reading) -> str:
     looked = [readable(pattern) for pattern in (layout.positions, layout.bias_table) if pattern]
     sought = f" Looked for: {', '.join(looked)}." if looked else ""
     advice = (
-        "'rotary' gives the kernel of its rotation, 'study' and 'normed' take another model's positions."
+        "'rotary' (in chapters 'kernel') gives the kernel of its rotation, 'study' (in chapters 'stand-in') and "
+        "'normed' take another model's positions."
         if is_rotary(layout, reading.checkpoint.config)
         else "'none' reads W_Q and W_K only."
     )

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from brainalign.models.layouts.layout import Layout
@@ -78,6 +80,47 @@ def rotary_kernel(query: Tensor, key: Tensor, rotation: Rotation) -> Tensor:
     odd = (cos * across[..., None, :]) @ sin.T - (sin * across[..., None, :]) @ cos.T
     turning = rotation.amplitude**2 * (even + odd)
     return turning + overlap(still, still).sum(dim=-1)[..., None, None]
+
+
+@dataclass(frozen=True)
+class RotaryKernel:
+    """The kernel of one rotation for any weights, so that twins of a model go through the rotation of the model.
+
+    Attributes
+    ----------
+    rotation : Rotation
+        Angles of the positions.
+    """
+
+    rotation: Rotation
+
+    @property
+    def angles(self) -> NDArray[np.floating]:
+        """Angles, of shape (n_positions, n_pairs): what stands in the place of a table of positions."""
+        return self.rotation.angles.numpy()
+
+    def turned_by(self, angles: ArrayLike) -> RotaryKernel:
+        """The same with other angles, of the shape of `angles`."""
+        return replace(self, rotation=replace(self.rotation, angles=torch.as_tensor(np.asarray(angles))))
+
+    def bias(self, query: ArrayLike, key: ArrayLike) -> NDArray[np.floating]:
+        """Logits without content, divided by the root of head_dim.
+
+        Parameters
+        ----------
+        query, key : array_like of shape (n_layers, n_heads, d, head_dim)
+            W_Q and W_K.
+
+        Returns
+        -------
+        ndarray of shape (n_layers, n_heads, n_positions, n_positions)
+            In float32.
+        """
+        kernels = [
+            rotary_kernel(torch.as_tensor(W_Q), torch.as_tensor(W_K), self.rotation).float()
+            for W_Q, W_K in zip(np.asarray(query), np.asarray(key), strict=True)
+        ]
+        return (torch.stack(kernels) / np.shape(query)[-1] ** 0.5).numpy()
 
 
 def rotation_of(

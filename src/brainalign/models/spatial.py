@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal, get_args
 
@@ -16,6 +16,7 @@ from brainalign.models.checkpoints import Checkpoint
 from brainalign.models.layouts import Plan, choose_layout, count_heads, head_dim_of, plan_reading, split_heads
 from brainalign.models.opening import open_checkpoint
 from brainalign.models.position_sources import FINDERS, PositionKind, Reading, Tensors, at_least_float32
+from brainalign.models.rotary import RotaryKernel
 from brainalign.models.tensor_checks import check_distinct, check_matrix, check_width, named
 
 Array = NDArray[np.floating]
@@ -47,6 +48,10 @@ class SpatialAttention:
         Positions before the patches of a picture: class, distillation and register tokens.
     grid : tuple of int or None
         Rows and columns of patches; None for text and for tables that are cut.
+    lender : str
+        The model whose positions stand in; empty where none does.
+    kernel : RotaryKernel or None
+        What made `bias` of W_Q and W_K, where the kernel of a rotation did.
     """
 
     model: str
@@ -58,6 +63,8 @@ class SpatialAttention:
     position_kind: PositionKind = "own"
     n_prefix: int = 0
     grid: tuple[int, int] | None = None
+    lender: str = ""
+    kernel: RotaryKernel | None = None
 
     @property
     def n_layers(self) -> int:
@@ -91,6 +98,35 @@ class SpatialAttention:
         """
         self._check(layer, head)
         return self.query[layer, head], self.key[layer, head]
+
+    def only(self, layer: int, head: int) -> SpatialAttention:
+        """One head as if it were the whole model.
+
+        Raises
+        ------
+        ValueError
+            When the model has no such layer or head.
+        """
+        self._check(layer, head)
+        here = (slice(layer, layer + 1), slice(head, head + 1))
+        return replace(
+            self,
+            positions=None if self.positions is None else self._table(layer),
+            query=self.query[here],
+            key=self.key[here],
+            bias=None if self.bias is None else self.bias[here],
+        )
+
+    def without_first(self) -> SpatialAttention:
+        """The model without its first position, whatever its positions are."""
+        turned = None if self.kernel is None else self.kernel.turned_by(self.kernel.angles[1:])
+        return replace(
+            self,
+            positions=None if self.positions is None else self.positions[..., 1:, :],
+            bias=None if self.bias is None else self.bias[..., 1:, 1:],
+            n_prefix=max(0, self.n_prefix - 1),
+            kernel=turned,
+        )
 
     def positions_of(self, layer: int) -> Array:
         """Positions as one layer gets them, of shape (n_positions, d).
@@ -297,6 +333,8 @@ def read_spatial_attention(
         found.kind,
         found.n_prefix,
         found.grid,
+        found.lender,
+        found.kernel,
     )
 
 

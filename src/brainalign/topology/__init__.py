@@ -49,10 +49,11 @@ from brainalign.topology.input_graphs import (
 from brainalign.topology.metrics import METRICS, graph_metrics
 from brainalign.topology.model_claims import SUMMARIES, ModelClaims
 from brainalign.topology.model_space import ModelSpace, space
+from brainalign.topology.model_twins import draw_twin, twin_profiles
 from brainalign.topology.modularity import louvain_partition
 from brainalign.topology.multiverse import hold_shares, multiverse, one_at_a_time
 from brainalign.topology.null_graphs import NULL_GRAPHS, null_graphs
-from brainalign.topology.nulls import compare_with_null, null_envelope, random_twin, twin_profiles
+from brainalign.topology.nulls import compare_with_null, null_envelope, random_twin
 from brainalign.topology.profile_spread import profile_spread
 from brainalign.topology.profiles import as_profiles, icn_similarity, standardize_profiles
 from brainalign.topology.recipes import STUDY_RECIPE, GraphRecipe, layer_graphs
@@ -85,6 +86,7 @@ __all__ = [
     "compare_heads",
     "compare_with_null",
     "describe_heads",
+    "draw_twin",
     "drop_nodes",
     "edge_correlations",
     "edge_share",

@@ -10,9 +10,6 @@ from scipy.interpolate import RegularGridInterpolator
 from scipy.stats import gaussian_kde
 
 from brainalign.numeric import as_doubles
-from brainalign.topology.graphs import attention_graph
-from brainalign.topology.metrics import graph_metrics
-from brainalign.topology.profiles import as_profiles
 
 Array = NDArray[np.float64]
 
@@ -61,49 +58,6 @@ def random_twin(
         mean, sd = (array.mean(), array.std()) if kind == "matched" else (0.0, _INITIAL_SD)
         drawn.append(generator.normal(mean, sd, size=array.shape))
     return drawn[0], drawn[1], drawn[2]
-
-
-def twin_profiles(
-    positions: ArrayLike,
-    query: ArrayLike,
-    key: ArrayLike,
-    *,
-    n_twins: int,
-    kind: str,
-    generator: np.random.Generator,
-    starts: int = 8,
-) -> Array:
-    """Graph profiles of the heads of many random twins.
-
-    Parameters
-    ----------
-    positions : array_like of shape (n, d)
-        Position embedding of the trained model.
-    query, key : array_like of shape (..., d, head_dim)
-        Its weights.
-    n_twins : int
-        How many twins are drawn, at least 1.
-    kind : {"matched", "initial"}
-        See `random_twin`.
-    generator : numpy.random.Generator
-        Source of randomness.
-    starts : int
-        Starts of the search for communities, see `graph_metrics`.
-
-    Returns
-    -------
-    ndarray of shape (n_twins, ..., 5)
-        Metrics in the order of `METRICS`.
-    """
-    if n_twins < 1:
-        msg = f"n_twins = {n_twins} leaves no null model; give at least 1."
-        raise ValueError(msg)
-    head_dim = np.shape(query)[-1]
-    drawn = []
-    for _ in range(n_twins):  # one at a time: all graphs of all twins together would not fit in memory
-        twin = random_twin(positions, query, key, kind=kind, generator=generator)
-        drawn.append(as_profiles(graph_metrics(attention_graph(*twin, head_dim), starts=starts)))
-    return np.stack(drawn)
 
 
 @dataclass(frozen=True)

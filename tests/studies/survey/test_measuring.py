@@ -14,8 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from brainalign.models import SpatialAttention, spatial_attention
 from brainalign.runs.stages import STAGES, list_stages
 from brainalign.studies.survey import TWIN_KINDS, SurveyRecipe, measure_models, measure_twins, reading
-from brainalign.studies.survey.reading import draw_twin, read_weights
-from brainalign.topology import METRICS, as_profiles, attention_graph, graph_metrics
+from brainalign.studies.survey.reading import read_weights
+from brainalign.topology import METRICS, as_profiles, attention_graph, draw_twin, graph_metrics
 
 RECIPE = SurveyRecipe(starts=2)
 TINY = ["zoo:mae-xs", "zoo:supervised-xs/1", "zoo:bert-s"]

@@ -10,8 +10,8 @@ import pandas as pd
 
 from brainalign.catalogue.references import parse_reference
 from brainalign.runs.stages import stage
-from brainalign.studies.survey.reading import TWIN_KINDS, HeadWeights, SurveyRecipe, draw_twin, read_weights
-from brainalign.topology import METRICS, MeasuredHeads, head_metrics, measure_each
+from brainalign.studies.survey.reading import TWIN_KINDS, HeadWeights, SurveyRecipe, read_weights
+from brainalign.topology import METRICS, MeasuredHeads, draw_twin, head_metrics, measure_each
 
 _HEAD_COLUMNS = ["model", "layer", "head", "n_nodes", *METRICS]
 

@@ -14,7 +14,8 @@ from brainalign.catalogue.entries import files_of
 from brainalign.catalogue.kept_models import HUBS
 from brainalign.catalogue.references import parse_reference
 from brainalign.models import SpatialAttention, spatial_attention
-from brainalign.topology import SHUFFLES, STUDY_RECIPE, GraphRecipe, random_twin, shuffle_weights
+from brainalign.models.rotary import RotaryKernel
+from brainalign.topology import SHUFFLES, STUDY_RECIPE, GraphRecipe
 from brainalign.topology.nulls import TWINS
 
 Weights = Literal["trained", "drawn"]
@@ -107,6 +108,7 @@ class HeadWeights:
     n_layers, n_heads : int
         Layers of the whole model, and heads of all of them together.
     position_kind : str
+    kernel : RotaryKernel or None
         As in `brainalign.models.SpatialAttention`.
     """
 
@@ -119,6 +121,7 @@ class HeadWeights:
     n_layers: int
     n_heads: int
     position_kind: str
+    kernel: RotaryKernel | None = None
 
 
 def read_weights(reference: str, recipe: SurveyRecipe) -> HeadWeights:
@@ -160,36 +163,9 @@ def read_weights(reference: str, recipe: SurveyRecipe) -> HeadWeights:
         n_layers,
         n_layers * n_heads,
         found.position_kind,
+        found.kernel,
     )
     return whole if recipe.max_heads is None else _choose(whole, recipe.max_heads)
-
-
-def draw_twin(weights: HeadWeights, kind: str, generator: np.random.Generator) -> HeadWeights:
-    """A twin of a model: random weights in place of its own, or its own shuffled.
-
-    Parameters
-    ----------
-    weights : HeadWeights
-        Of the model.
-    kind : str
-        One of `TWIN_KINDS`; see `brainalign.topology.random_twin` and `brainalign.topology.shuffle_weights`.
-    generator : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    HeadWeights
-
-    Notes
-    -----
-    A bias for pairs of positions is drawn with the mean and spread that it has in its head, or its entries are
-    shuffled within the head. Graphs of a bias alone have no other weights to draw.
-    """
-    make = random_twin if kind in TWINS else shuffle_weights
-    positions = np.zeros((2, 1)) if weights.positions is None else weights.positions
-    positions, query, key = make(positions, weights.query, weights.key, kind=kind, generator=generator)
-    bias = None if weights.bias is None else _twin_of_bias(weights.bias, kind, generator)
-    return replace(weights, positions=None if weights.positions is None else positions, query=query, key=key, bias=bias)
 
 
 def _read(reference: str, recipe: SurveyRecipe) -> tuple[SpatialAttention, tuple[int, int]]:
@@ -244,11 +220,3 @@ def _choose(whole: HeadWeights, max_heads: int) -> HeadWeights:
 
 def _evenly(n: int, n_chosen: int) -> NDArray[np.intp]:
     return (np.arange(n_chosen) * n) // n_chosen
-
-
-def _twin_of_bias(bias: NDArray[np.floating], kind: str, generator: np.random.Generator) -> NDArray[np.floating]:
-    flat = bias.reshape(*bias.shape[:2], -1)
-    if kind in TWINS:
-        mean, sd = flat.mean(axis=-1, keepdims=True), flat.std(axis=-1, keepdims=True)
-        return generator.normal(mean, sd, size=flat.shape).reshape(bias.shape)
-    return generator.permuted(flat, axis=-1).reshape(bias.shape)
