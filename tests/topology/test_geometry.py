@@ -104,11 +104,16 @@ def test_families_without_heads_are_refused(pools, counts, n_draws, text):
         scores_by_head_count(pools, counts, n_draws=n_draws, generator=np.random.default_rng(0))
 
 
-def test_an_arc_is_a_parabola_and_a_cloud_is_none():
+def test_an_arc_is_curved_however_it_lies_and_a_long_cloud_is_not():
     rng = np.random.default_rng(0)
     x = rng.uniform(-2, 1, 300)
     arc = np.stack([x, -0.5 * x**2 + 0.05 * rng.standard_normal(300)], axis=1)
-    assert arc_share(arc) > 0.98
-    assert arc_share(rng.standard_normal((300, 2))) < 0.05
-    with pytest.raises(ValueError, match="four or more"):
-        arc_share(arc[:3])
+    turn = np.array([[np.cos(1.0), -np.sin(1.0)], [np.sin(1.0), np.cos(1.0)]])
+    assert arc_share(arc) > 0.9
+    assert_allclose(arc_share(arc @ turn + 3), arc_share(arc), atol=0.02)
+    cloud = rng.standard_normal((300, 2)) * [3.0, 1.0]
+    assert arc_share(cloud @ turn) < 0.06
+    with pytest.raises(ValueError, match="five or more"):
+        arc_share(arc[:4])
+    with pytest.raises(ValueError, match="one line"):
+        arc_share(np.outer(x, [1.0, 2.0]))

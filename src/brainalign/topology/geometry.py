@@ -101,7 +101,7 @@ def grid_graph(side: int, width: float) -> Array:
 
 
 def arc_share(places: ArrayLike) -> float:
-    """How much of the second axis follows from the first along a parabola: near 1 where heads lie on an arc.
+    """How much of what a straight line leaves over a parabola explains: near 1 where heads lie on an arc, 0 in a cloud.
 
     Parameters
     ----------
@@ -111,19 +111,30 @@ def arc_share(places: ArrayLike) -> float:
     Returns
     -------
     float
-        R2 of a polynomial of degree 2, from 0 to 1.
+        From 0 to 1: 1 - (residual sum of squares of degree 2) / (that of degree 1), the largest over all directions of
+        the parabola's axis in steps of 2 degrees. So turning the plane changes nothing, and a long cloud is no arc.
 
     Raises
     ------
     ValueError
-        For places of another shape, fewer than four heads, or a second axis on which all are alike.
+        For places of another shape, fewer than five heads, or heads that all lie on one line.
     """
-    x, y = as_doubles(places, name="places").T if np.ndim(places) == 2 and np.shape(places)[1] == 2 else ((), ())
-    if len(x) < 4 or not np.ptp(y) > 0:
-        msg = f"places have shape {np.shape(places)}; give four or more heads on two axes, not all alike on the second."
+    points = np.asarray(places, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) < 5:
+        msg = f"places have shape {points.shape}; give five or more heads on two axes."
         raise ValueError(msg)
-    residual = y - np.polyval(np.polyfit(x, y, 2), x)
-    return float(1 - residual.var() / y.var())
+    points = points - points.mean(axis=0)
+    if np.linalg.matrix_rank(points) < 2:
+        msg = "all heads lie on one line; there is no plane in which an arc could lie."
+        raise ValueError(msg)
+    return max(_curvature(points, angle) for angle in np.deg2rad(np.arange(0, 180, 2)))
+
+
+def _curvature(points: Array, angle: float) -> float:
+    x = points @ [np.cos(angle), np.sin(angle)]
+    y = points @ [-np.sin(angle), np.cos(angle)]
+    straight, curved = (np.sum((y - np.polyval(np.polyfit(x, y, degree), x)) ** 2) for degree in (1, 2))
+    return float(1 - curved / straight)
 
 
 def scores_by_head_count(
