@@ -232,6 +232,15 @@ def test_a_failing_chapter_is_told_with_its_cell_and_error(brainalign, ran, monk
     assert "(ok)" in book.lines[0]
 
 
+def test_what_a_chapter_refuses_is_one_sentence_and_no_traceback(brainalign, ran, monkeypatch):
+    monkeypatch.setenv(BEHAVIOUR, "refuse")
+    answer = brainalign("run", "tiny", "--force")
+    assert answer.code == 2
+    assert answer.err.startswith("brainalign: tiny: a wish that cannot be met; wish for less.\n")
+    assert "Traceback" not in answer.err
+    assert "raise" not in answer.err
+
+
 def test_a_missing_file_is_named_with_what_mends_it(brainalign, tiny):
     (tiny.root / "data" / "tiny.csv").unlink()
     answer = brainalign("run", "tiny")

@@ -95,6 +95,10 @@ record_table("rows", table)
 behaviour = os.environ.get("TINY_BEHAVIOUR", "")
 if behaviour == "raise":
     raise ValueError(f"no luck in {Path.cwd()}")
+if behaviour == "refuse":
+    from brainalign.runs.errors import UsageError
+
+    raise UsageError("a wish that cannot be met; wish for less.")
 if behaviour == "hang":
     time.sleep(120)
 if behaviour == "other data":

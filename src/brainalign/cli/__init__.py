@@ -261,11 +261,14 @@ def main() -> None:
         _fail(str(error), 1)
     except ChapterFailedError as error:
         _show_error(open_console(stderr=True), error.run)
-        sys.exit(1)
+        sys.exit(2 if (error.run.manifest.error or {}).get("kind") == UsageError.__name__ else 1)
     except OSError as error:  # of a disk: full, not allowed, links that lead in a circle
         if error.strerror is None:
             raise
         _fail(f"{error.strerror}: {error.filename or 'a file could not be read or written'}.", 1)
+
+
+_REFUSALS = (UsageError.__name__, "MissingDataError", ChecksumError.__name__)
 
 
 def _fail(message: str, code: int) -> None:
@@ -276,6 +279,10 @@ def _fail(message: str, code: int) -> None:
 def _show_error(console: Console, run: Run) -> None:
     error = run.manifest.error or {}
     where = f" in cell [{error['cell']}]" if error.get("cell") else ""
+    if error.get("kind") in _REFUSALS:  # what was given is at fault, not the code: the sentence says it all
+        console.print(Text(f"brainalign: {run.manifest.chapter}: {error.get('text')}"))
+        console.print(Text(f"manifest: {_short(run.folder / 'manifest.json')}"))
+        return
     console.print(Text(f"{run.manifest.chapter} failed{where}: {error.get('kind')}: {error.get('text')}"))
     if error.get("source"):
         console.print(Panel(Text(error["source"]), title="the cell", title_align="left"))
