@@ -266,7 +266,9 @@ def test_a_number_of_our_own_is_recomputed_and_not_reproduced():
     assert own.audit.startswith("with our own recomputation; two-sided")
 
 
-@pytest.mark.parametrize(("twins", "words"), [(2.05, "so do untrained twins"), (3.0, "untrained twins do not")])
+@pytest.mark.parametrize(
+    ("twins", "words"), [(2.05, "untrained twins meet it"), (3.0, "untrained twins do not meet it")]
+)
 def test_twins_get_a_verdict_of_their_own(twins, words):
     record = Record("tiny", "0123456789ab", "default", False, {"a-claim": Evidence(2.0, twins=twins)})
     found = judge(claim(), record)
@@ -418,9 +420,8 @@ def test_the_scorecard_links_each_verdict_to_the_cell_that_measured_it(measured,
     assert row == [
         "reproduced",
         "It is | < 2.",
-        "2.0 (abstract)holds if: within 0.1",
+        "2.0 (abstract)holds if: within 0.1test: with the study; two-sided; no null model",
         f"2.04 (in tiny)profile default, run {run}",
-        "with the study; two-sided; no null model",
     ]
     assert "Of 2 claims: 1 reproduced, 1 not yet tested." in card.get_text()
     assert "there is no time" in card.find("details").get_text()

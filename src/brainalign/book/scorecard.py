@@ -19,7 +19,7 @@ from brainalign.catalogue.locations import project_root
 from brainalign.runs.chapter import Chapter
 from brainalign.runs.registry import all_chapters, get_chapter
 
-_HEAD = ("verdict", "claim", "published", "measured here", "what the test is")
+_HEAD = ("verdict", "claim", "published, and when it holds", "measured here")
 _HEAD_UNTESTED = ("claim", "published", "why not yet")
 
 
@@ -98,8 +98,9 @@ def _row(judgement: Judgement) -> tuple[str, ...]:
     if judgement.verdict in TESTED:
         place = f"{{ref}}`{get_chapter(claim.chapter).name} <{_anchor(claim.id)}>`"
         measured = f"{escape(judgement.measured)} (in {place})"
+    tested = f"*test:* {escape(claim.audit)}"
     found = _lines(measured, escape(judgement.origin))
-    return (verdict, escape(claim.statement), _published(claim), found, escape(claim.audit))
+    return (verdict, escape(claim.statement), _lines(_published(claim), tested), found)
 
 
 def _row_untested(judgement: Judgement) -> tuple[str, ...]:

@@ -200,8 +200,8 @@ def _record(chapter: Chapter, made: Mapping[str, Any], evidence: Mapping[str, Ev
 def _of_twins(claim: Claim, evidence: Evidence) -> str:
     parts = claim.criterion.parts(replace(evidence, value=evidence.twins))
     if all(parts):
-        return "and so do untrained twins"
-    return "untrained twins in part" if any(parts) else "untrained twins do not"
+        return "untrained twins meet it"
+    return "untrained twins meet it in part" if any(parts) else "untrained twins do not meet it"
 
 
 def _in_words(claim: Claim, evidence: Evidence) -> str:
