@@ -263,7 +263,7 @@ def test_a_number_of_our_own_is_recomputed_and_not_reproduced():
     own = claim(recomputed=True)
     assert judge(own, made(2.0)).verdict is Verdict.RECOMPUTED
     assert judge(own, made(3.0)).verdict is Verdict.NOT_REPRODUCED
-    assert own.audit.startswith("with our own recomputation; two-sided")
+    assert own.audit.startswith("compared with our own recomputation; two-sided")
 
 
 @pytest.mark.parametrize(
@@ -420,7 +420,7 @@ def test_the_scorecard_links_each_verdict_to_the_cell_that_measured_it(measured,
     assert row == [
         "reproduced",
         "It is | < 2.",
-        "2.0 (abstract)holds if: within 0.1test: with the study; two-sided; no null model",
+        "2.0 (abstract)holds if: within 0.1test: compared with the study; two-sided; no null model",
         f"2.04 (in tiny)profile default, run {run}",
     ]
     assert "Of 2 claims: 1 reproduced, 1 not yet tested." in card.get_text()

@@ -96,7 +96,7 @@ class Claim(BaseModel):
     @property
     def audit(self) -> str:
         """What a verdict rests on: what is compared with, on which sides it can fail, and its null model."""
-        against = "with our own recomputation" if self.recomputed else "with the study"
+        against = "compared with " + ("our own recomputation" if self.recomputed else "the study")
         null = f"null model: {self.null_model}" if self.null_model else "no null model"
         return f"{against}; {self.criterion.sides}; {null}"
 
