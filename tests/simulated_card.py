@@ -40,6 +40,7 @@ class OnCard(torch.Tensor):
         raise TypeError(msg)
 
     __array__ = numpy
+    is_meta = False  # it has values
 
     def tolist(self) -> Any:
         return self.values.tolist()

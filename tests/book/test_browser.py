@@ -147,10 +147,10 @@ def contrast(one: str, other: str) -> float:
 
 def test_a_name_in_code_leads_to_its_place_in_the_reference(browser, address):
     with open_page(browser, f"{address}/notebooks/03_topology.html") as opened:
-        opened.locator("a.api-link:has-text('attention_graph')").first.click()
+        opened.locator("a.api-link:has-text('head_metrics')").first.click()
         opened.wait_for_load_state("networkidle")
-        assert opened.url.endswith("book/api/topology.html#brainalign.topology.graphs.attention_graph")
-        place = opened.locator("[id='brainalign.topology.graphs.attention_graph']")
-        assert "attention_graph(" in place.inner_text()
+        assert opened.url.endswith("book/api/topology.html#brainalign.topology.alignment.head_metrics")
+        place = opened.locator("[id='brainalign.topology.alignment.head_metrics']")
+        assert "head_metrics(" in place.inner_text()
         assert opened.locator("mjx-container").count() > 0
         assert opened.complaints == []

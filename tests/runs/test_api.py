@@ -115,6 +115,6 @@ def test_importing_the_package_is_light_and_no_chapter_depends_on_the_runner():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert "brainalign.runs.api" not in source_behind(as_uses(["brainalign.runs.recording.record"]))
-    assert {"RunHandle", "run"} == set(brainalign.__all__)
+    assert set(brainalign.__all__) == {"RunHandle", "compare_layers", "run"}
     with pytest.raises(AttributeError, match=r"no attribute 'rum'"):
         _ = brainalign.rum

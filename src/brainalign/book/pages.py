@@ -12,7 +12,8 @@ from brainalign.runs.manifest import Manifest
 
 _KEPT = (
     "run_id", "key", "chapter", "profile", "parameters", "changed_parameters", "started", "seconds",
-    "peak_memory_bytes", "versions", "hardware", "device", "notices", "stages", "data", "absent", "commit", "command",
+    "peak_memory_bytes", "versions", "hardware", "device", "threads", "notices", "stages", "data", "absent", "commit",
+    "command",
 )  # fmt: skip
 
 

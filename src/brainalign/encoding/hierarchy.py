@@ -61,7 +61,7 @@ def layer_scores(layers: ArrayLike, people: ArrayLike) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> one = np.abs(np.subtract.outer(np.arange(8.0), np.arange(8.0) ** 2))
+    >>> one = np.abs(np.subtract.outer(np.arange(8.0) ** 2, np.arange(8.0) ** 2))
     >>> layer_scores([one, -one], [one]).round(6).tolist()
     [[1.0, -1.0]]
     """

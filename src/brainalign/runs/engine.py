@@ -234,6 +234,7 @@ def kernel_environment(added: Mapping[str, str]) -> Iterator[dict[str, str]]:
         yield {
             "PYTHONHASHSEED": "0",
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+            "TRANSFORMERS_VERBOSITY": "error",  # what it says of unused tokens and the like belongs on no page
             "IPYTHONDIR": private,
             "NUMBA_CACHE_DIR": str(data_home() / "compiled" / compiled_source()),
             kernel.DATA: str(project_root() / "data"),

@@ -90,10 +90,8 @@ def test_a_lost_scheduler_is_told_in_one_sentence_and_not_by_the_libraries(marki
     for worker in workers:
         worker.kill()
     said = io.StringIO()
-    handlers = [one for one in logging.getLogger("distributed").handlers if isinstance(one, logging.StreamHandler)]
-    assert handlers
-    for handler in handlers:
-        monkeypatch.setattr(handler, "stream", said)
+    logger = logging.getLogger("distributed")
+    monkeypatch.setattr(logger, "handlers", [logging.StreamHandler(said)])
     sweep = prepare(tiny_chapter(), THREE)
     with ThreadPoolExecutor(1) as killer, running_client(address, patience=3) as client:
         killer.submit(lambda: (time.sleep(1), scheduler.kill()))

@@ -149,7 +149,7 @@ def topology_bytes(
     >>> rows = {"embeddings.position_embeddings.weight": ((512, 8), 4)}
     >>> for part in ("query", "key"):
     ...     rows[f"encoder.layer.0.attention.self.{part}.weight"] = ((8, 8), 4)
-    >>> topology_bytes(rows, {"model_type": "bert"})
+    >>> topology_bytes(rows, {"model_type": "bert", "num_hidden_layers": 1, "hidden_size": 8, "num_attention_heads": 2})
     2112
     """
     header = _ShapesOnly(tensors, config)

@@ -160,7 +160,7 @@ _MULTIMODAL = [
         parents={"visual": "tower-s"},
         lr_scale={"model.visual": 0.5},
         pairs="trained",
-        differs="The image tower starts from one trained on labels; 96 pairs per batch.",
+        differs="The image tower starts from one trained on labels; 96 pairs a batch.",
     ),
     Recipe(
         name="clip-hard-s",
