@@ -26,7 +26,7 @@ from tests.models.families import CLIP_TEXT, CLIP_VISION, PICTURE, TEXT, save
 # Right values: what is awkward and can be read is read as it is meant.
 
 
-def same(found, expected, scale=1.0):
+def assert_same(found, expected, scale=1.0):
     for part in ("query", "key", "positions"):
         assert_array_equal(getattr(found, part), scale * getattr(expected, part))
 
@@ -35,7 +35,7 @@ def same(found, expected, scale=1.0):
 @pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "module._orig_mod.", "model.encoder_q."])
 def test_wrappers_are_looked_through(sound, tmp_path, base, wrapper):
     found = spatial_attention(spoilt(sound(base), tmp_path, renamed("^", wrapper)))
-    same(found, spatial_attention(f"file:{sound(base)}"))
+    assert_same(found, spatial_attention(f"file:{sound(base)}"))
     assert_equal(found.tower, "text" if base in ("bert", "gpt2", "opt") else "vision")
 
 
@@ -45,7 +45,7 @@ def test_the_copy_that_is_named_is_read_whole(sound, tmp_path, base, prefixes):
     expected = spatial_attention(f"file:{sound(base)}")
     for place, prefix in enumerate(prefixes):
         named = f"{reference}#{prefix.split('.')[0]}"
-        same(spatial_attention(named), expected, 2.0**place)
+        assert_same(spatial_attention(named), expected, 2.0**place)
         normed = spatial_attention(named, positions="normed")
         assert_equal(normed.n_positions, expected.n_positions)
 
@@ -54,7 +54,9 @@ def test_a_decoder_beside_the_model_is_no_copy(sound, tmp_path):
     def with_decoder(state, _):
         state |= {f"decoder.{n}": t for n, t in list(state.items()) if not n.startswith("blocks.3.")}
 
-    same(spatial_attention(spoilt(sound("timm"), tmp_path, with_decoder)), spatial_attention(f"file:{sound('timm')}"))
+    assert_same(
+        spatial_attention(spoilt(sound("timm"), tmp_path, with_decoder)), spatial_attention(f"file:{sound('timm')}")
+    )
 
 
 def test_both_towers_in_a_file_whose_configuration_means_one(tmp_path):
@@ -79,7 +81,7 @@ def test_positions_of_kin_whose_attention_differs(tmp_path, name):
 def test_first_names_of_a_norm_are_known(sound, tmp_path):
     old = both(renamed(r"LayerNorm\.weight$", "LayerNorm.gamma"), renamed(r"LayerNorm\.bias$", "LayerNorm.beta"))
     found = spatial_attention(spoilt(sound("bert"), tmp_path, old), positions="normed")
-    same(found, spatial_attention(f"file:{sound('bert')}", positions="normed"))
+    assert_same(found, spatial_attention(f"file:{sound('bert')}", positions="normed"))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,7 @@ def test_whole_numbers_beside_the_weights_are_no_weights(sound, tmp_path):
         "embeddings.position_ids": torch.arange(60)[None],
         "embeddings.token_type_ids": torch.zeros(1, 60, dtype=torch.int64),
     }
-    same(
+    assert_same(
         spatial_attention(spoilt(sound("bert"), tmp_path, lambda state, _: state.update(extra))),
         spatial_attention(f"file:{sound('bert')}"),
     )

@@ -59,7 +59,7 @@ def test_a_comment_written_while_the_chapter_runs_changes_nothing(tiny, package)
 def test_a_package_installed_while_the_chapter_runs_keeps_the_run_out(tiny, monkeypatch):
     versions = iter([{"numpy": "2.0.0"}, {"numpy": "2.0.1"}])
     monkeypatch.setattr(execution, "software_versions", lambda: next(versions))
-    failing(tiny, "the installed version of numpy changed")
+    assert failing(tiny, "the installed version of numpy changed")["kind"] == "ChangedCode"
 
 
 def test_a_cell_that_lost_its_tag_is_refused_before_anything_starts(tiny):
